@@ -1,0 +1,67 @@
+# ionscale -- the targets for people. The build itself is in
+# $(BUILD)/Makefile, which auto/configure makes.
+# SPDX-License-Identifier: BSD-2-Clause
+
+BUILD ?= objs
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+export BUILD
+
+MAKE_BUILD = $(MAKE) --no-print-directory -f $(BUILD)/Makefile
+
+.PHONY: all test unit replay system fuzz lint check-all format
+.PHONY: install uninstall quickstart clean
+
+all: $(BUILD)/configured
+	+@$(MAKE_BUILD) all
+
+$(BUILD)/configured:
+	@./auto/configure --builddir=$(BUILD)
+
+# everything that proves this tree; ends with "N passed, N failed"
+test:
+	@./tests/lib/run-all
+
+# the parts of it; T= picks those with that text in their path
+unit: $(BUILD)/configured
+	+@$(MAKE_BUILD) -j$(JOBS) unit-programs
+	@./tests/lib/run-cmocka unit $(T)
+
+replay: $(BUILD)/configured
+	+@$(MAKE_BUILD) -j$(JOBS) replay-programs
+	@./tests/lib/run-cmocka replay $(T)
+
+system: all
+	@./tests/lib/run-system $(T)
+
+# make fuzz T=stun S=60
+S ?= 60
+fuzz:
+	@./tests/lib/run-fuzz "$(T)" $(S)
+
+lint: all
+	@./auto/deps lint
+	@./tests/lint/run --all
+
+format:
+	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format -i
+
+# the sanitizers over everything, gcc's analyzer and clang's build
+check-all:
+	@./tests/lib/check-all
+
+install: all
+	@./auto/install "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+uninstall:
+	@./auto/install --remove "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+# from a clone to a running relay; Ctrl-C ends it
+quickstart:
+	@./auto/deps build
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@exec $(BUILD)/ionscale server
+
+clean:
+	rm -rf $(BUILD)
