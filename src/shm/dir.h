@@ -1,0 +1,227 @@
+/*
+ * dir.h -- the directory: which connection is the active one of a client key.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Each registered connection has a record in the store of its worker's slot
+ * and a cell in the shared directory that points to it. Of several live
+ * records of one key the one with the highest seq is active (one that is not
+ * behind a mesh link beats one that is). seq comes from one shared counter,
+ * so the order of seq is the history of the key.
+ *
+ * Writes: records and their lives, the worker that owns the slot; cells,
+ *         versions, overflow counts and the seq counter, all workers, by
+ *         atomic operations; after a worker's death the master.
+ * Reads:  workers, keeper.
+ * Order:  register: record, life odd, cell, home version, fence, scan.
+ *         leave: cell 0, overflow, home version, fence, scan, life even.
+ *         Both sides store, fence and then look, so of two that meet at least
+ *         one sees the other.
+ * A kill leaves: a cell of a slot that is, or soon will be, DEAD (ignored
+ *         then at once, swept by the master), or an overflow count that is too
+ *         high (costs a probe, never an answer).
+ *
+ * What belongs to the caller (src/derp): the reach mask of a connection (slots
+ * its packets went to), interests and the delivery of PeerGone, and sending
+ * the messages that these calls ask for, in the same turn of the loop.
+ * A full directory and the 65th connection of a key are refused, never queued.
+ */
+
+#ifndef ION_SHM_DIR_H
+#define ION_SHM_DIR_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "crypto/keys.h"
+#include "shm/ids.h"
+#include "shm/shm.h"
+
+#define ION_DIR_CONNS_PER_KEY 64
+
+/* Flags of a record. */
+enum {
+    ION_DIR_MESH = 1u << 0,      /* privileged by a mesh key */
+    ION_DIR_PROBER = 1u << 1,    /* said so in its client info */
+    ION_DIR_NOT_IDEAL = 1u << 2, /* has another relay as its ideal one */
+    ION_DIR_DUP = 1u << 3,       /* knows of another one of its key */
+    ION_DIR_FORWARDER = 1u << 4, /* stands for a key behind a mesh link */
+    ION_DIR_PREFERRED = 1u << 5, /* this relay is its home */
+};
+
+typedef struct ion_dir_new {
+    ion_key_t key;
+    uint32_t flags; /* ION_DIR_* but DUP */
+    uint32_t tailnet;
+    ion_addr_t addr;
+    uint64_t connected_ms; /* since 1970 */
+} ion_dir_new_t;
+
+/* The owner's hold on a registered connection: numbers only. */
+typedef struct ion_dir_entry {
+    ion_conn_id_t conn;
+    uint32_t home;    /* bucket of the key */
+    uint32_t version; /* of the home bucket when it last became active */
+    uint64_t seq;     /* current; goes with each packet over the fabric */
+} ion_dir_entry_t;
+
+typedef struct ion_dir_reg {
+    ion_dir_entry_t entry;
+    uint32_t others_count;
+    ion_conn_id_t others[ION_DIR_CONNS_PER_KEY];
+} ion_dir_reg_t;
+
+typedef struct ion_dir_hit {
+    ion_conn_id_t conn;
+    uint64_t seq;
+    uint32_t home;
+    uint32_t version; /* of the home bucket, read before the scan */
+    uint32_t flags;
+    uint32_t tailnet;
+} ion_dir_hit_t;
+
+typedef struct ion_dir_left {
+    ion_key_t key;
+    bool has_heir;
+    ion_conn_id_t heir; /* valid if has_heir: the newest other connection */
+    uint64_t seq;       /* goes into the HEIR or GONE message */
+} ion_dir_left_t;
+
+/* Absolute numbers since the connection began; written as often as wanted. */
+typedef struct ion_dir_traffic {
+    uint64_t packets_in;
+    uint64_t bytes_in;
+    uint64_t packets_out;
+    uint64_t bytes_out;
+    uint32_t drops;
+} ion_dir_traffic_t;
+
+typedef struct ion_dir_row {
+    ion_key_t key;
+    ion_conn_id_t conn;
+    bool is_active;
+    uint32_t flags;
+    uint32_t tailnet;
+    uint64_t seq;
+    uint64_t connected_ms;
+    ion_addr_t addr;
+    ion_dir_traffic_t traffic;
+} ion_dir_row_t;
+
+typedef struct ion_dir_counts {
+    uint64_t keys; /* distinct keys */
+    uint64_t conns;
+    uint64_t dup_keys;  /* keys of more than one connection */
+    uint64_t dup_conns; /* connections of those keys */
+    uint64_t preferred;
+    uint64_t not_ideal;
+} ion_dir_counts_t;
+
+/*
+ * ion_dir_register -- make a connection known; it is the active one then.
+ *
+ * Shape:  worker only. On ION_OK the connection can be found by everybody;
+ *         the caller may answer its client now. others lists the connections
+ *         of the same key that are there too: if there are any, this one is
+ *         dup (its flag is set), and each of them must be told with a DUP
+ *         message to its slot (a direct call if the slot is our own), whose
+ *         owner then sets ION_DIR_DUP (ion_dir_set_flags).
+ * Errors: ION_LIMIT the directory is full, max_clients are connected, or the
+ *         key has ION_DIR_CONNS_PER_KEY connections already (a race between
+ *         two for the last place may refuse both).
+ */
+ION_NODISCARD ion_err_t ion_dir_register(
+    ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out);
+
+/*
+ * ion_dir_activity -- a frame came in from a connection marked dup.
+ *
+ * Shape:  makes it the active one unless nothing changed at its home bucket
+ *         since it last did; one load in that case. Returns true when it
+ *         took a new seq (entry is updated).
+ * Errors: none.
+ */
+bool ion_dir_activity(ion_shm_t *shm, ion_dir_entry_t *entry);
+
+/*
+ * ion_dir_others -- how many other live connections of the key exist.
+ *
+ * Shape:  for the owner of entry: 0 after a HEIR message means that the key
+ *         is no longer duplicated.
+ * Errors: none.
+ */
+uint32_t ion_dir_others(const ion_shm_t *shm, const ion_dir_entry_t *entry);
+
+/*
+ * ion_dir_leave -- end a connection's registration.
+ *
+ * Shape:  worker only; entry is one of ours and is zeroed. With an heir: send
+ *         HEIR(key, seq, reach) to heir.slot, or, if that is our own slot,
+ *         add reach to its session. Without: send GONE(key, seq) to every
+ *         slot in reach and handle it here. The record is free at once.
+ * Errors: none.
+ */
+void ion_dir_leave(
+    ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out);
+
+/*
+ * ion_dir_heir -- decide again what a HEIR message asks for.
+ *
+ * Shape:  worker only, when no connection of the key is left here: *out says
+ *         whom to pass HEIR on to, or that GONE is due to the mask it came
+ *         with. A connection of our own slot is never the answer.
+ * Errors: none.
+ */
+void ion_dir_heir(
+    ion_shm_t *shm, const ion_key_t *key, ion_dir_left_t *out);
+
+/*
+ * ion_dir_lookup -- the active connection of a key.
+ *
+ * Shape:  never misses a key that is registered all the while. *out may be
+ *         kept and used again while ion_dir_is_fresh(shm, out), unless the
+ *         fabric says that the slot is gone; a miss must not be kept.
+ * Errors: ION_NOTFOUND.
+ */
+ION_NODISCARD ion_err_t ion_dir_lookup(
+    const ion_shm_t *shm, const ion_key_t *key, ion_dir_hit_t *out);
+
+/*
+ * ion_dir_is_fresh -- has nothing changed at the hit's home bucket?
+ *
+ * Errors: none. Cost: one load.
+ */
+bool ion_dir_is_fresh(const ion_shm_t *shm, const ion_dir_hit_t *hit);
+
+/*
+ * ion_dir_set_flags -- set and clear ION_DIR_* bits of a record of ours.
+ *
+ * Errors: none.
+ */
+void ion_dir_set_flags(ion_shm_t *shm, const ion_dir_entry_t *entry,
+    uint32_t set, uint32_t clear);
+
+/*
+ * ion_dir_set_traffic -- publish a connection's numbers for `derp list`.
+ *
+ * Errors: none.
+ */
+void ion_dir_set_traffic(ion_shm_t *shm, const ion_dir_entry_t *entry,
+    const ion_dir_traffic_t *traffic);
+
+/*
+ * ion_dir_next -- walk over all connections. Any process.
+ *
+ * Shape:  *pos = 0 to begin; false at the end. Connections that come or go
+ *         during the walk may or may not be seen; each row is of one life.
+ * Errors: none.
+ */
+bool ion_dir_next(const ion_shm_t *shm, uint64_t *pos, ion_dir_row_t *row);
+
+/*
+ * ion_dir_count -- gauges that are counted over the tables.
+ *
+ * Errors: none. Cost: O(directory); once per scrape.
+ */
+void ion_dir_count(const ion_shm_t *shm, ion_dir_counts_t *out);
+
+#endif
