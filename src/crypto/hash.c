@@ -1,0 +1,25 @@
+/*
+ * hash.c -- SHA-256, and the library's start.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+#include "crypto/hash.h"
+
+#include <sodium.h>
+
+#include "base/assert.h"
+
+ION_STATIC_ASSERT(crypto_hash_sha256_BYTES == ION_SHA256_LEN, "digest");
+
+ion_err_t
+ion_crypto_init(void)
+{
+    return sodium_init() < 0 ? ION_INTERNAL : ION_OK;
+}
+
+void
+ion_sha256(const void *p, size_t n, uint8_t out[ION_SHA256_LEN])
+{
+    ION_ASSERT(crypto_hash_sha256(out, p, n) == 0);
+}
