@@ -27,8 +27,8 @@
 
 enum {
     HTTP1_MAX_HEADERS = 64,
-    HTTP1_MAX_TARGET = 4096, /* bytes of the request line before 414 */
-    HTTP1_MAX_PATH = 512,    /* decoded path bytes before 414 */
+    HTTP1_MAX_LINE = 4096,   /* bytes of the request line before 414 */
+    HTTP1_MAX_PATH = 1024,   /* decoded path bytes before 414 */
 };
 
 /* all zero at the start of a request; private to the parser */
