@@ -1,0 +1,122 @@
+/*
+ * derp.h -- the relay module: its keys, its counters, its fixed numbers.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef ION_DERP_DERP_H
+#define ION_DERP_DERP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "core/module.h"
+#include "proto/derp_frame.h"
+
+typedef struct derp_conf {
+    uint64_t send_queue;      /* packets per client and class */
+    int64_t write_timeout_ms; /* 0 = none */
+    uint64_t client_rate;     /* bytes per second; 0 = not limited */
+    uint64_t client_burst;    /* bytes */
+} derp_conf_t;
+
+/* Bytes of frames that one class of one client's queue may hold. */
+#define DERP_QUEUE_BYTES (32u * (DERP_HEADER_LEN + DERP_MAX_SEND))
+/* Bytes of packets that one worker holds for all its clients. */
+#define DERP_WORKER_BUDGET ((size_t)256 * 1024 * 1024)
+/* Interests that one worker keeps. */
+#define DERP_WORKER_INTERESTS ((size_t)2 * 1024 * 1024)
+
+/* Plaintext bytes taken from one client per turn. */
+#define DERP_READ_BUDGET 65536u
+/* One piece handed to the stream: the payload of a full TLS record. */
+#define DERP_CHUNK 16384u
+/* Bytes handed to the stream between two sends: while the socket takes
+ * everything, and once it has been full. */
+#define DERP_BATCH      65536u
+#define DERP_BATCH_SLOW 16384u
+/* Batches sent to one client per turn. */
+#define DERP_BATCHES_PER_TURN 8u
+/* Unsent bytes in the kernel beyond which a socket counts as full. */
+#define DERP_NOTSENT_LOWAT 65536
+
+#define DERP_LOGIN_TIMEOUT    ION_SEC(10)
+#define DERP_KEEPALIVE        ION_SEC(60)
+#define DERP_KEEPALIVE_JITTER ION_SEC(5)
+#define DERP_RTT_PERIOD       ION_SEC(10)
+#define DERP_HOME_MOVE_AFTER  ION_SEC(5)
+
+/* PeerGone(not here): per connection. */
+#define DERP_NOT_HERE_RATE  1u
+#define DERP_NOT_HERE_BURST 3u
+/* Of those, how many may wait for a client that does not read. */
+#define DERP_NOT_HERE_QUEUE 64u
+
+/* Why a packet was dropped; two counters each, disco and other. */
+typedef enum derp_drop {
+    DERP_DROP_UNKNOWN_DEST,
+    DERP_DROP_UNKNOWN_DEST_ON_FWD,
+    DERP_DROP_GONE_DISCONNECTED,
+    DERP_DROP_QUEUE_HEAD,
+    DERP_DROP_QUEUE_TAIL,
+    DERP_DROP_WRITE_ERROR,
+    DERP_DROP_DUP_CLIENT,
+    DERP_DROP_COUNT,
+} derp_drop_t;
+
+/* Round-trip times, each sample in one of them. */
+typedef enum derp_rtt {
+    DERP_RTT_10MS,
+    DERP_RTT_20MS,
+    DERP_RTT_50MS,
+    DERP_RTT_100MS,
+    DERP_RTT_150MS,
+    DERP_RTT_250MS,
+    DERP_RTT_500MS,
+    DERP_RTT_INF,
+    DERP_RTT_NON_TCP,
+    DERP_RTT_ERROR,
+    DERP_RTT_COUNT,
+} derp_rtt_t;
+
+/* Places in the module's counters; derp_stats.c has the names. */
+typedef enum derp_stat {
+    DERP_STAT_ACCEPTS,
+    DERP_STAT_CONNECTIONS,
+    DERP_STAT_HOME,
+    DERP_STAT_NOT_IDEAL,
+    DERP_STAT_DUP_TOTAL,
+    DERP_STAT_BYTES_RECEIVED,
+    DERP_STAT_BYTES_SENT,
+    DERP_STAT_PACKETS_RECEIVED,
+    DERP_STAT_PACKETS_SENT,
+    DERP_STAT_RECEIVED_DISCO,
+    DERP_STAT_RECEIVED_OTHER,
+    DERP_STAT_GONE_DISCONNECTED,
+    DERP_STAT_GONE_NOT_HERE,
+    DERP_STAT_GOT_PING,
+    DERP_STAT_SENT_PONG,
+    DERP_STAT_HOME_MOVES_IN,
+    DERP_STAT_HOME_MOVES_OUT,
+    DERP_STAT_WRITE_TIMEOUTS,
+    DERP_STAT_UNKNOWN_FRAMES,
+    DERP_STAT_QUEUE_MS,
+    DERP_STAT_RATE_BYTES,
+    DERP_STAT_RATE_BURST,
+    DERP_STAT_RATE_WAITED,
+    DERP_STAT_LOGIN_OK,
+    DERP_STAT_LOGIN_FAILED,
+    DERP_STAT_LOGIN_TIMEOUT,
+    DERP_STAT_LOGIN_FULL,
+    DERP_STAT_PACKETS_DROPPED, /* DERP_DROP_COUNT pairs: disco, other */
+    DERP_STAT_BYTES_DROPPED
+    = DERP_STAT_PACKETS_DROPPED + 2 * (int)DERP_DROP_COUNT,
+    DERP_STAT_RTT = DERP_STAT_BYTES_DROPPED + 2 * (int)DERP_DROP_COUNT,
+    DERP_STAT_COUNT = DERP_STAT_RTT + (int)DERP_RTT_COUNT,
+} derp_stat_t;
+
+extern const ion_directive_t derp_directives[];
+extern const ion_stat_desc_t derp_stats[DERP_STAT_COUNT];
+extern const ion_module_t derp_module;
+
+#endif

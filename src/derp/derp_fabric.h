@@ -1,0 +1,59 @@
+/*
+ * derp_fabric.h -- what workers tell each other about clients.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Data from other workers, and the messages that follow registrations and
+ * departures: DUP (you have a duplicate), HEIR (your connection of the key
+ * inherits the reach of one that left), GONE (the key has left; interests end
+ * here). shm/dir.h says when each is due.
+ */
+#ifndef ION_DERP_DERP_FABRIC_H
+#define ION_DERP_DERP_FABRIC_H
+
+#include "derp/derp_session.h"
+#include "shm/dir.h"
+#include "shm/fabric.h"
+
+struct derp_worker;
+
+/* derp_fabric_sink -- the functions that take what a drain finds. */
+ion_fabric_sink_t derp_fabric_sink(struct derp_worker *w);
+
+/*
+ * derp_fabric_registered -- tell the other connections of a key that they are
+ * duplicates now.
+ *
+ * Errors: none.
+ */
+void derp_fabric_registered(derp_session_t *s, const ion_dir_reg_t *reg);
+
+/*
+ * derp_fabric_left -- hand on what a departure asks for: HEIR or GONE.
+ *
+ * Shape:  reach: the slots that packets of the departed connection went to.
+ * Errors: none.
+ */
+void derp_fabric_left(struct derp_worker *w, const ion_dir_left_t *left,
+    const ion_slot_mask_t *reach);
+
+/*
+ * derp_fabric_suspect -- a packet armed a new interest in a key that may have
+ * left meanwhile: look it up when the drain is over.
+ *
+ * Errors: none.
+ */
+void derp_fabric_suspect(struct derp_worker *w, const ion_key_t *key);
+
+/*
+ * derp_fabric_turn -- drain the rings within a budget, settle suspects, and
+ * take a step in retiring dead slots.
+ *
+ * Errors: none.
+ */
+void derp_fabric_turn(struct derp_worker *w);
+
+/* derp_fabric_is_busy -- is there work for the next turn?  Errors: none. */
+bool derp_fabric_is_busy(const struct derp_worker *w);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * derp_worker.h -- what one worker process knows about its DERP clients.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One derp_worker_t per process; everything hangs on it, so that tests run
+ * several in one process. The order of a turn's end: what came over the
+ * fabric, sessions with input left over, retirement of dead slots, then all
+ * dirty sessions are written, then the fabric is published.
+ */
+#ifndef ION_DERP_DERP_WORKER_H
+#define ION_DERP_DERP_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/slab.h"
+#include "core/log.h"
+#include "core/process.h"
+#include "crypto/keys.h"
+#include "derp/derp.h"
+#include "derp/derp_interest.h"
+#include "derp/derp_pool.h"
+#include "derp/derp_session.h"
+#include "event/loop.h"
+#include "shm/fabric.h"
+#include "shm/stats.h"
+
+#define DERP_WORKER_MAGIC 0x64777270u
+
+typedef struct derp_worker {
+    uint32_t magic;
+    uint32_t self; /* the module's number */
+    ion_process_t *p;
+    ion_loop_t *loop;
+    struct ion_shm *shm;
+    uint64_t *stats; /* the module's first counter */
+    ion_log_t log;
+    ion_secret_key_t secret;
+    ion_key_t public;
+
+    ion_fabric_t *fabric;
+    ion_fabric_sink_t sink;
+    ion_io_t doorbell;
+    ion_loop_hook_t hook;
+    bool is_fabric_behind; /* the last drain ended with its budget */
+    bool is_walking;       /* interests are being looked at for dead slots */
+    bool is_idle_told;
+    ion_slot_mask_t walking; /* the dead slots that walk is for */
+
+    derp_pool_t *pool;
+    derp_interests_t *interests;
+    ion_slab_t *sessions;
+    ion_slab_t *routes;
+    derp_session_t **by_record; /* record of our slot -> session */
+    uint32_t record_count;
+
+    ion_list_t all;
+    ion_list_t dirty;
+    ion_list_t again;
+    ion_list_t partial; /* the longest without progress first */
+    ion_list_t traffic;
+    size_t session_count;
+
+    ion_key_t *suspects; /* keys to look up again after the drain */
+    size_t suspect_count;
+    size_t suspect_cap;
+
+    double queue_ms; /* moving average */
+    uint8_t input[DERP_READ_BUDGET];
+    uint8_t chunk[DERP_CHUNK];
+    size_t chunk_len;
+} derp_worker_t;
+
+/*
+ * derp_worker_start, _prepare, _commit, _drain, _stop -- the module's
+ * callbacks; see core/module.h.
+ *
+ * Errors: start: ION_NOTFOUND no server key was handed over | ION_NOMEM |
+ *         ION_SYS; *err says what.
+ */
+ION_NODISCARD ion_err_t derp_worker_start(
+    ion_process_t *p, uint32_t self, ion_errtext_t *err);
+void derp_worker_commit(ion_process_t *p, uint32_t self);
+void derp_worker_drain(ion_process_t *p, uint32_t self);
+void derp_worker_stop(ion_process_t *p, uint32_t self);
+
+/* derp_worker_of -- the worker of a process that was started.  Errors: none. */
+derp_worker_t *derp_worker_of(ion_process_t *p);
+
+/* derp_worker_conf -- the configuration in force; never kept. */
+const derp_conf_t *derp_worker_conf(const derp_worker_t *w);
+
+/* derp_worker_session_ended -- account for a session that has closed. */
+void derp_worker_session_ended(derp_worker_t *w);
+
+/* derp_count -- add to one of the module's counters.  Errors: none. */
+static inline void
+derp_count(derp_worker_t *w, size_t stat, uint64_t n)
+{
+    ion_stat_add(w->stats, stat, n);
+}
+
+/* derp_uncount -- take from one of the module's gauges.  Errors: none. */
+static inline void
+derp_uncount(derp_worker_t *w, size_t stat, uint64_t n)
+{
+    ion_stat_sub(w->stats, stat, n);
+}
+
+/*
+ * derp_count_drop -- a packet of `len` payload bytes is lost.
+ *
+ * Errors: none.
+ */
+void derp_count_drop(
+    derp_worker_t *w, derp_drop_t why, derp_kind_t kind, size_t len);
+
+/*
+ * derp_count_queue_time -- a packet left a queue, sent or evicted.
+ *
+ * Errors: none.
+ */
+void derp_count_queue_time(derp_worker_t *w, const derp_packet_t *packet);
+
+#endif
