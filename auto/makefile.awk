@@ -133,7 +133,7 @@ function compile_rule(path, flags, dir)
     print object(path) ": " (dir ? dir : "$(S)") "/" path " $(B)/flags"
     print "\t$(Q)mkdir -p $(@D)"
     print "\t$(call say,CC," path ")"
-    print "\t$(Q)$(CC) $(CFLAGS) $(WARN) " flags \
+    print "\t$(Q)$(CC) $(CFLAGS) $(WARN) $(ANALYZE) " flags \
         " $(LIB_CFLAGS) -I$(S)/src -include $(B)/auto_config.h" \
         " -MMD -MP -c -o $@ $<"
     print "-include " substr(object(path), 1, length(object(path)) - 2) ".d"
