@@ -20,8 +20,8 @@ parse_scope(ion_str_t zone, uint32_t *out)
 {
     uint64_t n;
 
-    if (zone.len == 0 || ion_parse_u64(zone, UINT32_MAX, &n) != ION_OK
-        || n == 0) {
+    if (zone.len == 0 || ion_parse_u64(zone, UINT32_MAX, &n) != ION_OK ||
+        n == 0) {
         return false;
     }
     *out = (uint32_t)n;
@@ -152,8 +152,8 @@ ion_addr_format(const ion_addr_t *addr, char out[ION_ADDR_TEXT_MAX])
 
     (void)ion_addr_format_ip(addr, ip);
     if (addr->family == 6) {
-        (void)snprintf(out, ION_ADDR_TEXT_MAX, "[%.60s]:%u", ip,
-            (unsigned)addr->port);
+        (void)snprintf(
+            out, ION_ADDR_TEXT_MAX, "[%.60s]:%u", ip, (unsigned)addr->port);
     } else {
         (void)snprintf(
             out, ION_ADDR_TEXT_MAX, "%.60s:%u", ip, (unsigned)addr->port);
@@ -237,9 +237,9 @@ ion_addr_to_v6(const ion_addr_t *addr, uint8_t out[16])
 bool
 ion_addr_eq(const ion_addr_t *a, const ion_addr_t *b)
 {
-    return a->family == b->family && a->port == b->port
-        && a->scope_id == b->scope_id
-        && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+    return a->family == b->family && a->port == b->port &&
+           a->scope_id == b->scope_id &&
+           memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
 bool
@@ -267,6 +267,6 @@ ion_addr_is_link_local(const ion_addr_t *addr)
     if (addr->family == 4) {
         return addr->ip[0] == 169 && addr->ip[1] == 254;
     }
-    return addr->family == 6 && addr->ip[0] == 0xfe
-        && (addr->ip[1] & 0xc0) == 0x80;
+    return addr->family == 6 && addr->ip[0] == 0xfe &&
+           (addr->ip[1] & 0xc0) == 0x80;
 }

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/hex.h"
 #include "base/bytes.h"
+#include "base/hex.h"
 
 /* "DERP" and U+1F511 */
 static const uint8_t magic[DERP_MAGIC_LEN] = { 0x44, 0x45, 0x52, 0x50, 0xf0,
@@ -75,23 +75,21 @@ derp_frame_check(const derp_header_t *header, bool can_mesh)
 bool
 ion_packet_is_disco(const uint8_t *p, size_t n)
 {
-    return n >= DERP_DISCO_MIN
-        && memcmp(p, disco_magic, sizeof(disco_magic)) == 0;
+    return n >= DERP_DISCO_MIN &&
+           memcmp(p, disco_magic, sizeof(disco_magic)) == 0;
 }
 
 void
-derp_server_key_put(
-    uint8_t out[DERP_SERVER_KEY_FRAME], const ion_key_t *server)
+derp_server_key_put(uint8_t out[DERP_SERVER_KEY_FRAME], const ion_key_t *server)
 {
-    derp_header_put(
-        out, DERP_FRAME_SERVER_KEY, DERP_MAGIC_LEN + DERP_KEY_LEN);
+    derp_header_put(out, DERP_FRAME_SERVER_KEY, DERP_MAGIC_LEN + DERP_KEY_LEN);
     memcpy(out + DERP_HEADER_LEN, magic, DERP_MAGIC_LEN);
     memcpy(out + DERP_HEADER_LEN + DERP_MAGIC_LEN, server->b, DERP_KEY_LEN);
 }
 
 void
-derp_recv_header_put(uint8_t out[DERP_RECV_HEADER], const ion_key_t *source,
-    size_t packet_len)
+derp_recv_header_put(
+    uint8_t out[DERP_RECV_HEADER], const ion_key_t *source, size_t packet_len)
 {
     ION_ASSERT(packet_len <= DERP_MAX_PACKET);
     derp_header_put(

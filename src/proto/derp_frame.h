@@ -140,8 +140,8 @@ void derp_server_key_put(
  * Errors: none.
  * Spec:   DERP protocol: RecvPacket.
  */
-void derp_recv_header_put(uint8_t out[DERP_RECV_HEADER],
-    const ion_key_t *source, size_t packet_len);
+void derp_recv_header_put(
+    uint8_t out[DERP_RECV_HEADER], const ion_key_t *source, size_t packet_len);
 
 /*
  * derp_peer_gone_put -- tell a client that it cannot reach a key here.

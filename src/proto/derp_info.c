@@ -21,9 +21,9 @@ read_mesh_key(json_pull_t *jp, derp_client_info_t *out)
     ion_str_t text = { hex, 0 };
 
     json_pull_string(jp, hex, sizeof(hex), &text.len);
-    if (jp->bad || text.len > sizeof(hex)
-        || ion_mesh_key_parse(text, out->mesh_key, &out->has_mesh_key)
-            != ION_OK) {
+    if (jp->bad || text.len > sizeof(hex) ||
+        ion_mesh_key_parse(text, out->mesh_key, &out->has_mesh_key) != ION_OK)
+    {
         jp->bad = true;
     }
 }

@@ -31,9 +31,10 @@ refuse(http1_request_t *out, int status, const char *reason)
 static ion_err_t
 parse_version(ion_str_t text, http1_request_t *out)
 {
-    if (text.len != VERSION_LEN || memcmp(text.p, "HTTP/", 5) != 0
-        || !http1_is_digit(text.p[5]) || text.p[6] != '.'
-        || !http1_is_digit(text.p[7])) {
+    if (text.len != VERSION_LEN || memcmp(text.p, "HTTP/", 5) != 0 ||
+        !http1_is_digit(text.p[5]) || text.p[6] != '.' ||
+        !http1_is_digit(text.p[7]))
+    {
         return refuse(out, 400, "malformed HTTP version");
     }
     if (text.p[5] > '1') {
@@ -64,8 +65,9 @@ parse_origin(http1_request_t *out)
     }
     out->path = raw;
     if (memchr(raw.p, '%', raw.len) != NULL) {
-        if (!http1_unescape(raw, false, out->decoded, HTTP1_MAX_PATH, &n)
-            || memchr(out->decoded, '\0', n) != NULL) {
+        if (!http1_unescape(raw, false, out->decoded, HTTP1_MAX_PATH, &n) ||
+            memchr(out->decoded, '\0', n) != NULL)
+        {
             return refuse(out, 400, "bad escape in the path");
         }
         out->path.p = out->decoded;
@@ -93,14 +95,14 @@ parse_target(http1_request_t *out)
     out->path_is_clean = true;
     if (ion_str_eq(out->method, ION_STR("CONNECT"))) {
         return http1_is_authority(t)
-            ? ION_OK
-            : refuse(out, 400, "CONNECT target is not host:port");
+                   ? ION_OK
+                   : refuse(out, 400, "CONNECT target is not host:port");
     }
     if (t.p[0] == '/') {
         return parse_origin(out);
     }
-    if (ion_str_eq(t, ION_STR("*"))
-        && ion_str_eq(out->method, ION_STR("OPTIONS"))) {
+    if (ion_str_eq(t, ION_STR("*")) &&
+        ion_str_eq(out->method, ION_STR("OPTIONS"))) {
         out->path = t;
         return ION_OK;
     }
@@ -187,8 +189,8 @@ parse_line(const http1_scan_t *scan, const char *p, size_t lf,
 
 /* what an incomplete line may still become */
 static ion_err_t
-check_partial(
-    const http1_scan_t *scan, size_t limit, size_t max_head, http1_request_t *out)
+check_partial(const http1_scan_t *scan, size_t limit, size_t max_head,
+    http1_request_t *out)
 {
     if (scan->lines == 0 && limit - scan->line > HTTP1_MAX_LINE) {
         return refuse(out, 414, "request line too long");
@@ -298,17 +300,16 @@ check_headers(http1_request_t *out)
         }
     }
     if (has_length && out->chunked) {
-        return refuse(
-            out, 400, "both Content-Length and Transfer-Encoding");
+        return refuse(out, 400, "both Content-Length and Transfer-Encoding");
     }
     if (!has_host && out->minor == 1) {
         return refuse(out, 400, "no Host");
     }
     out->has_body = out->chunked || out->content_length > 0;
-    out->keep_alive = out->minor == 1
-        && !http1_header_has_token(out, "Connection", "close");
-    out->expects_continue = out->minor == 1
-        && http1_header_has_token(out, "Expect", "100-continue");
+    out->keep_alive =
+        out->minor == 1 && !http1_header_has_token(out, "Connection", "close");
+    out->expects_continue = out->minor == 1 && http1_header_has_token(out,
+                                                   "Expect", "100-continue");
     return ION_OK;
 }
 

@@ -27,8 +27,8 @@
 
 enum {
     HTTP1_MAX_HEADERS = 64,
-    HTTP1_MAX_LINE = 4096,   /* bytes of the request line before 414 */
-    HTTP1_MAX_PATH = 1024,   /* decoded path bytes before 414 */
+    HTTP1_MAX_LINE = 4096, /* bytes of the request line before 414 */
+    HTTP1_MAX_PATH = 1024, /* decoded path bytes before 414 */
 };
 
 /* all zero at the start of a request; private to the parser */
@@ -44,13 +44,13 @@ typedef struct http1_header {
 } http1_header_t;
 
 typedef struct http1_request {
-    ion_str_t method; /* as sent; methods are case-sensitive */
-    ion_str_t target; /* as sent, for redirects */
-    ion_str_t path;   /* percent-decoded, begins with '/'; "*" for
+    ion_str_t method;   /* as sent; methods are case-sensitive */
+    ion_str_t target;   /* as sent, for redirects */
+    ion_str_t path;     /* percent-decoded, begins with '/'; "*" for
                          OPTIONS *; empty for CONNECT */
-    ion_str_t query;  /* behind '?', as sent; empty when there is none */
-    ion_str_t host;   /* value of Host; empty when absent (1.0) */
-    uint8_t minor;    /* 0 or 1 */
+    ion_str_t query;    /* behind '?', as sent; empty when there is none */
+    ion_str_t host;     /* value of Host; empty when absent (1.0) */
+    uint8_t minor;      /* 0 or 1 */
     bool path_is_clean; /* no "//", "/./" or "/../" in path */
     bool keep_alive;    /* false for HTTP/1.0 and "Connection: close" */
     bool chunked;       /* Transfer-Encoding: chunked */
@@ -62,7 +62,7 @@ typedef struct http1_request {
                         behind belongs to the body or the next protocol */
     http1_header_t headers[HTTP1_MAX_HEADERS];
     char decoded[HTTP1_MAX_PATH]; /* path lies here when it had escapes */
-    int status;         /* on ION_MALF: 400, 414, 431, 501 or 505 */
+    int status;                   /* on ION_MALF: 400, 414, 431, 501 or 505 */
     const char *reason; /* on ION_MALF: what was wrong, for a log line */
 } http1_request_t;
 
@@ -78,8 +78,8 @@ typedef struct http1_request {
  * Cost:   O(bytes not seen before), and once O(head) when it completes.
  * Spec:   HTTP/1.1 request head, as the relay accepts it.
  */
-ION_NODISCARD ion_err_t http1_parse(http1_scan_t *scan, const char *p,
-    size_t n, size_t max_head, http1_request_t *out);
+ION_NODISCARD ion_err_t http1_parse(http1_scan_t *scan, const char *p, size_t n,
+    size_t max_head, http1_request_t *out);
 
 /*
  * http1_header -- first value of a header; names compare in any case.

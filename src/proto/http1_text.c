@@ -14,8 +14,8 @@
 static bool
 is_alnum(char c)
 {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z')
-        || (c >= 'A' && c <= 'Z');
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z');
 }
 
 static bool
@@ -184,8 +184,9 @@ http1_query_value(
         ion_str_t found = { buf, 0 };
 
         (void)ion_str_split(&value, '=', &key);
-        if (!http1_unescape(key, true, buf, sizeof(buf), &found.len)
-            || !ion_str_eq(found, want)) {
+        if (!http1_unescape(key, true, buf, sizeof(buf), &found.len) ||
+            !ion_str_eq(found, want))
+        {
             continue;
         }
         return http1_unescape(value, true, out, cap, len);

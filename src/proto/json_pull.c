@@ -61,9 +61,9 @@ is_digit(char c)
 static void
 skip_blanks(json_pull_t *jp)
 {
-    while (jp->p < jp->end
-        && (*jp->p == ' ' || *jp->p == '\t' || *jp->p == '\n'
-            || *jp->p == '\r')) {
+    while (jp->p < jp->end && (*jp->p == ' ' || *jp->p == '\t' ||
+                                  *jp->p == '\n' || *jp->p == '\r'))
+    {
         jp->p++;
     }
 }
@@ -83,8 +83,9 @@ take(json_pull_t *jp, char c)
 static void
 expect_word(json_pull_t *jp, ion_str_t word)
 {
-    if ((size_t)(jp->end - jp->p) < word.len
-        || memcmp(jp->p, word.p, word.len) != 0) {
+    if ((size_t)(jp->end - jp->p) < word.len ||
+        memcmp(jp->p, word.p, word.len) != 0)
+    {
         fail(jp);
         return;
     }
@@ -191,8 +192,8 @@ read_unicode(json_pull_t *jp, sink_t *out)
     }
     jp->p += 4;
     if (r >= 0xd800 && r < 0xe000) {
-        if (r < 0xdc00 && jp->end - jp->p >= 6 && jp->p[0] == '\\'
-            && jp->p[1] == 'u') {
+        if (r < 0xdc00 && jp->end - jp->p >= 6 && jp->p[0] == '\\' &&
+            jp->p[1] == 'u') {
             jp->p += 2;
             low = hex4(jp);
             if (low >= 0xdc00 && low < 0xe000) {
@@ -329,8 +330,9 @@ json_pull_int(json_pull_t *jp, int64_t *out)
         return;
     }
     text = read_number(jp, &is_int);
-    if (jp->bad || !is_int
-        || ion_parse_i64(text, INT64_MIN, INT64_MAX, out) != ION_OK) {
+    if (jp->bad || !is_int ||
+        ion_parse_i64(text, INT64_MIN, INT64_MAX, out) != ION_OK)
+    {
         fail(jp);
     }
 }

@@ -16,9 +16,9 @@
 static const char key_file_head[] = "{\n\t\"PrivateKey\": \"";
 static const char key_file_tail[] = "\"\n}";
 
-ION_STATIC_ASSERT(sizeof(key_file_head) + ION_NODE_SECRET_TEXT
-            + sizeof(key_file_tail)
-        < ION_KEY_FILE_TEXT,
+ION_STATIC_ASSERT(
+    sizeof(key_file_head) + ION_NODE_SECRET_TEXT + sizeof(key_file_tail) <
+        ION_KEY_FILE_TEXT,
     "the key file fits its buffer");
 
 /* 32 bytes, written only when all of text is right */
@@ -117,8 +117,8 @@ ion_key_file_parse(ion_str_t json, ion_secret_key_t *out)
             continue;
         }
         json_pull_string(&jp, value, sizeof(value), &text.len);
-        if (text.len > sizeof(value)
-            || ion_node_secret_parse(text, &found) != ION_OK) {
+        if (text.len > sizeof(value) ||
+            ion_node_secret_parse(text, &found) != ION_OK) {
             jp.bad = true;
         }
     }
@@ -135,8 +135,7 @@ ion_key_file_parse(ion_str_t json, ion_secret_key_t *out)
 }
 
 size_t
-ion_key_file_format(
-    const ion_secret_key_t *secret, char out[ION_KEY_FILE_TEXT])
+ion_key_file_format(const ion_secret_key_t *secret, char out[ION_KEY_FILE_TEXT])
 {
     char *p = out;
 

@@ -17,7 +17,7 @@
 #include "crypto/keys.h"
 
 enum {
-    ION_NODE_KEY_TEXT = 8 + 64 + 1,   /* "nodekey:" hex NUL */
+    ION_NODE_KEY_TEXT = 8 + 64 + 1,    /* "nodekey:" hex NUL */
     ION_NODE_SECRET_TEXT = 8 + 64 + 1, /* "privkey:" hex NUL */
     ION_HEX_KEY_TEXT = 64 + 1,
     ION_KEY_FILE_MAX = 4096, /* a longer key file is not one */

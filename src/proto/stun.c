@@ -31,11 +31,21 @@ static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
 
 /* CRC-32/IEEE of every value of four bits, reflected */
 static const uint32_t crc_nibble[16] = {
-    UINT32_C(0x00000000), UINT32_C(0x1db71064), UINT32_C(0x3b6e20c8),
-    UINT32_C(0x26d930ac), UINT32_C(0x76dc4190), UINT32_C(0x6b6b51f4),
-    UINT32_C(0x4db26158), UINT32_C(0x5005713c), UINT32_C(0xedb88320),
-    UINT32_C(0xf00f9344), UINT32_C(0xd6d6a3e8), UINT32_C(0xcb61b38c),
-    UINT32_C(0x9b64c2b0), UINT32_C(0x86d3d2d4), UINT32_C(0xa00ae278),
+    UINT32_C(0x00000000),
+    UINT32_C(0x1db71064),
+    UINT32_C(0x3b6e20c8),
+    UINT32_C(0x26d930ac),
+    UINT32_C(0x76dc4190),
+    UINT32_C(0x6b6b51f4),
+    UINT32_C(0x4db26158),
+    UINT32_C(0x5005713c),
+    UINT32_C(0xedb88320),
+    UINT32_C(0xf00f9344),
+    UINT32_C(0xd6d6a3e8),
+    UINT32_C(0xcb61b38c),
+    UINT32_C(0x9b64c2b0),
+    UINT32_C(0x86d3d2d4),
+    UINT32_C(0xa00ae278),
     UINT32_C(0xbdbdf21c),
 };
 
@@ -56,8 +66,8 @@ fingerprint(const uint8_t *p, size_t n)
 static bool
 is_binding_request(const uint8_t *p, size_t n)
 {
-    return n >= STUN_HEADER_LEN && ion_get_u16be(p) == STUN_BINDING_REQUEST
-        && ion_get_u32be(p + 4) == STUN_COOKIE;
+    return n >= STUN_HEADER_LEN && ion_get_u16be(p) == STUN_BINDING_REQUEST &&
+           ion_get_u32be(p + 4) == STUN_COOKIE;
 }
 
 /*
@@ -79,8 +89,9 @@ attributes_are_ours(const uint8_t *p, size_t n)
         type = ion_get_u16be(p + at);
         len = ion_get_u16be(p + at + 2);
         at += STUN_ATTR_HEADER;
-        if (type == STUN_ATTR_SOFTWARE && len == sizeof(software)
-            && n - at >= len && memcmp(p + at, software, len) == 0) {
+        if (type == STUN_ATTR_SOFTWARE && len == sizeof(software) &&
+            n - at >= len && memcmp(p + at, software, len) == 0)
+        {
             is_tailnode = true;
         }
         if (((len + 3) & ~(size_t)3) > n - at) {
@@ -88,8 +99,8 @@ attributes_are_ours(const uint8_t *p, size_t n)
         }
         at += (len + 3) & ~(size_t)3;
     }
-    return is_tailnode && type == STUN_ATTR_FINGERPRINT
-        && len == STUN_FINGERPRINT_LEN;
+    return is_tailnode && type == STUN_ATTR_FINGERPRINT &&
+           len == STUN_FINGERPRINT_LEN;
 }
 
 ion_err_t
@@ -101,8 +112,8 @@ stun_parse_binding(const uint8_t *p, size_t n, uint8_t txid[STUN_TXID_LEN])
         return ION_MALF;
     }
     covered = n - STUN_ATTR_HEADER - STUN_FINGERPRINT_LEN;
-    if (ion_get_u32be(p + n - STUN_FINGERPRINT_LEN)
-        != fingerprint(p, covered)) {
+    if (ion_get_u32be(p + n - STUN_FINGERPRINT_LEN) != fingerprint(p, covered))
+    {
         return ION_MALF;
     }
     memcpy(txid, p + 8, STUN_TXID_LEN);
@@ -131,8 +142,7 @@ stun_build_reply(const uint8_t txid[STUN_TXID_LEN], const ion_addr_t *source,
     if (source->family != 4 && source->family != 6) {
         return 0;
     }
-    if (!is_v4
-        && memcmp(ip, mapped_prefix, sizeof(mapped_prefix)) == 0) {
+    if (!is_v4 && memcmp(ip, mapped_prefix, sizeof(mapped_prefix)) == 0) {
         is_v4 = true;
         ip += sizeof(mapped_prefix);
     }
@@ -155,8 +165,8 @@ void
 stun_build_request(
     const uint8_t txid[STUN_TXID_LEN], uint8_t out[STUN_REQUEST_LEN])
 {
-    put_header(out, STUN_BINDING_REQUEST,
-        STUN_REQUEST_LEN - STUN_HEADER_LEN, txid);
+    put_header(
+        out, STUN_BINDING_REQUEST, STUN_REQUEST_LEN - STUN_HEADER_LEN, txid);
     ion_put_u16be(out + 20, STUN_ATTR_SOFTWARE);
     ion_put_u16be(out + 22, sizeof(software));
     memcpy(out + 24, software, sizeof(software));
