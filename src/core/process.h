@@ -104,8 +104,7 @@ typedef struct ion_process {
     struct ion_shm *shm;
     uint64_t *stats;          /* this process's counters, see shm/stats.h */
     const ion_cycle_t *cycle; /* in force; swapped by a reload */
-    void *module_data[ION_MODULE_MAX];
-    void *http_data;         /* worker: the http layer's per-process data */
+    void *module_data[ION_MODULE_MAX + 1]; /* behind the modules: http */
     uint64_t started_wall_ms; /* of the instance, not of this process */
     bool draining;           /* no new work: retiring, or a graceful quit */
     ion_err_t (*master_op)(struct ion_process *p, ion_master_op_t op,
