@@ -3,9 +3,12 @@
 SPDX-License-Identifier: BSD-2-Clause
 """
 
+import os
+
 import pytest
 
 from kit import daemon
+from kit.netns import Netns
 from kit.placement import CROSS, SAME
 
 
@@ -51,6 +54,22 @@ def server(daemons):
         return daemons(conf, **options).start()
 
     return start
+
+
+@pytest.fixture
+def netns():
+    """Make network namespaces, gone after the test; needs root."""
+    if os.geteuid() != 0:
+        pytest.skip("network namespaces need root")
+    made = []
+
+    def make():
+        made.append(Netns())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.delete()
 
 
 def pytest_generate_tests(metafunc):

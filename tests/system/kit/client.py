@@ -87,10 +87,10 @@ class Client:
 
     def login(self, info=None, fast=None, pipeline=b"", extra=()):
         """Log in; fast start whenever the meta-certificate allows it."""
-        if fast is None:
-            fast = self.stream.version == "1.3"
-        if fast:
+        public = None
+        if fast is not False and self.stream.version == "1.3":
             public = meta_server_key(self.stream.chain())
+        if fast or public is not None:
             self.stream.send(
                 upgrade_request(fast=True, extra=extra)
                 + wire.client_info(self.key, public, info) + pipeline)

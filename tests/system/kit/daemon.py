@@ -7,7 +7,7 @@ is the second half of every test: it holds the daemon to leave nothing
 behind, and says everything that is wrong at once.
 """
 
-import json
+import contextlib
 import os
 import re
 import resource
@@ -78,7 +78,7 @@ def _no_core():
 
 class Daemon:
     def __init__(self, conf=None, workers=None, text=None, env=None,
-                 base=True):
+                 base=True, netns=None):
         self.dir = tempfile.mkdtemp(prefix="ionscale-test-")
         os.chmod(self.dir, 0o755)
         os.mkdir(self.path("sanitizer"))
@@ -87,6 +87,7 @@ class Daemon:
         self.conf = merge(self._base_conf() if base else {}, conf or {})
         self.text = text
         self.env = env or {}
+        self.netns = netns
         self.process = None
         self.notified = []
         self.clients = []
@@ -180,10 +181,11 @@ class Daemon:
         env["NOTIFY_SOCKET"] = self.path("notify")
         with open(self.path("stderr.log"), "ab") as err, \
                 open(self.path("stdout"), "ab") as out:
-            self.process = subprocess.Popen(
-                self.command(), env=env, stdin=subprocess.DEVNULL,
-                stdout=out, stderr=err, start_new_session=True,
-                preexec_fn=_no_core)
+            with self.netns or contextlib.nullcontext():
+                self.process = subprocess.Popen(
+                    self.command(), env=env, stdin=subprocess.DEVNULL,
+                    stdout=out, stderr=err, start_new_session=True,
+                    preexec_fn=_no_core)
         self.killed = False
         self.last_exit = None
 

@@ -60,7 +60,7 @@ class Http:
         del self.buf[:end]
         first, *lines = head.decode("latin-1").split("\r\n")[:-2]
         version, status, reason = (first.split(" ", 2) + [""])[:3]
-        assert version == "HTTP/1.1", first
+        assert version in ("HTTP/1.0", "HTTP/1.1"), first
         headers = Headers(lines)
         body = b""
         status = int(status)

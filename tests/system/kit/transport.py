@@ -7,6 +7,7 @@ while another receives, and so that a test decides which bytes share a
 segment.
 """
 
+import _ssl
 import select
 import socket
 import ssl
@@ -212,10 +213,10 @@ class Tls(Plain):
             self._feed(end - time.monotonic())
 
     def chain(self):
-        """The certificates the daemon sent, DER, in order."""
-        import _ssl
-        return [cert.public_bytes(_ssl.ENCODING_DER)
-                for cert in self.tls._sslobj.get_unverified_chain()]
+        """The certificates the daemon sent, DER, in order; none when
+        a ticket was resumed."""
+        certs = self.tls._sslobj.get_unverified_chain() or []
+        return [cert.public_bytes(_ssl.ENCODING_DER) for cert in certs]
 
 
 def connect(addr, tls="1.3", **options):
