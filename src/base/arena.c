@@ -68,9 +68,9 @@ ion_arena_free(ion_arena_t **ap)
 static bool
 add_chunk(ion_arena_t *a, size_t n)
 {
-    size_t size = a->chunks == NULL ? ARENA_FIRST_CHUNK
-                                    : ION_MIN(a->chunks->size * 2,
-                                        ARENA_LAST_CHUNK);
+    size_t size = a->chunks == NULL
+                      ? ARENA_FIRST_CHUNK
+                      : ION_MIN(a->chunks->size * 2, ARENA_LAST_CHUNK);
     size = ION_MAX(size, n);
     chunk_t *c = malloc(sizeof(*c) + size);
     if (c == NULL) {
@@ -93,8 +93,8 @@ ion_arena_alloc(ion_arena_t *a, size_t n)
     if (n > a->max - a->used) {
         return NULL;
     }
-    if ((a->chunks == NULL || n > a->chunks->size - a->filled)
-        && !add_chunk(a, n)) {
+    if ((a->chunks == NULL || n > a->chunks->size - a->filled) &&
+        !add_chunk(a, n)) {
         return NULL;
     }
 

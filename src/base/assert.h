@@ -33,17 +33,17 @@ ION_NORETURN void ion_panic(
  */
 void ion_panic_set_hook(void (*hook)(const char *text));
 
-#define ION_ASSERT(x)                                                         \
+#define ION_ASSERT(x)                                                          \
     ((x) ? (void)0 : ion_panic(__FILE__, __LINE__, __func__, "failed: " #x))
 
 /* For checks that cost more than O(1). */
-#ifdef ION_DEBUG
+#if ION_DEBUG
 #define ION_DEBUG_ASSERT(x) ION_ASSERT(x)
 #else
 #define ION_DEBUG_ASSERT(x) ((void)sizeof((x) ? 1 : 0))
 #endif
 
-#define ION_UNREACHABLE()                                                     \
+#define ION_UNREACHABLE()                                                      \
     ion_panic(__FILE__, __LINE__, __func__, "reached the unreachable")
 
 /*
@@ -63,7 +63,7 @@ ion_obj_check(void *p, uint32_t magic, const char *file, int line)
 }
 
 /* From void * to T *, whose first member is `uint32_t magic`. */
-#define ION_OBJ_CAST(T, p, MAGIC)                                             \
+#define ION_OBJ_CAST(T, p, MAGIC)                                              \
     ((T *)ion_obj_check((p), (MAGIC), __FILE__, __LINE__))
 
 #endif

@@ -27,8 +27,8 @@
 #define ION_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 /* From a pointer to a member to the object that holds it. */
-#define ION_CONTAINER_OF(ptr, type, member)                                   \
-    ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define ION_CONTAINER_OF(ptr, type, member)                                    \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* Arguments are evaluated more than once: pass plain values. */
 #define ION_MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -40,8 +40,8 @@ typedef uint64_t ion_mono_t;
 #define ION_NSEC_PER_SEC UINT64_C(1000000000)
 
 /* Milliseconds and seconds as nanoseconds. */
-#define ION_MS(n)  ((ion_mono_t)(n) * UINT64_C(1000000))
-#define ION_SEC(n) ((ion_mono_t)(n) * ION_NSEC_PER_SEC)
+#define ION_MS(n)  ((ion_mono_t)(n)*UINT64_C(1000000))
+#define ION_SEC(n) ((ion_mono_t)(n)*ION_NSEC_PER_SEC)
 
 /*
  * ion_size_add, ion_size_mul -- sizes that must not wrap.

@@ -12,8 +12,7 @@
 __extension__ typedef unsigned __int128 u128_t;
 
 void
-ion_bucket_init(
-    ion_bucket_t *b, uint64_t rate, uint64_t burst, ion_mono_t now)
+ion_bucket_init(ion_bucket_t *b, uint64_t rate, uint64_t burst, ion_mono_t now)
 {
     b->rate = rate;
     b->burst = ION_MIN(burst, (uint64_t)INT64_MAX);

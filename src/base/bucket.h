@@ -35,8 +35,7 @@ void ion_bucket_init(
  * Shape:  true and n fewer, or false and nothing changed but time.
  * Errors: none.
  */
-ION_NODISCARD bool ion_bucket_take(
-    ion_bucket_t *b, ion_mono_t now, uint64_t n);
+ION_NODISCARD bool ion_bucket_take(ion_bucket_t *b, ion_mono_t now, uint64_t n);
 
 /*
  * ion_bucket_charge -- take n tokens in any case.

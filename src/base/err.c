@@ -14,8 +14,8 @@
 const char *
 ion_strerror(ion_err_t err)
 {
-#define ION_ERR_CASE(name, value, text)                                       \
-    case name:                                                                \
+#define ION_ERR_CASE(name, value, text)                                        \
+    case name:                                                                 \
         return text;
 
     switch (err) {

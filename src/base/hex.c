@@ -27,8 +27,8 @@ nibble_of(char c)
     unsigned letter = (v | 0x20U) - 'a' + 10U;
     unsigned is_digit = (digit - 10U) >> 16 & 0xffffU;
     unsigned is_letter = ((letter - 16U) & ~(letter - 10U)) >> 16 & 0xffffU;
-    return (digit & is_digit) | (letter & is_letter)
-        | (~(is_digit | is_letter) & 0x100U);
+    return (digit & is_digit) | (letter & is_letter) |
+           (~(is_digit | is_letter) & 0x100U);
 }
 
 void

@@ -108,12 +108,12 @@ ion_list_splice(ion_list_t *dst, ion_list_t *src)
 }
 
 /* Walk over the links; the body must not unlink `it`. */
-#define ION_LIST_FOREACH(it, list)                                            \
+#define ION_LIST_FOREACH(it, list)                                             \
     for (ion_list_t *it = (list)->next; it != (list); it = it->next)
 
 /* The body may unlink (and free) the object of `it`, but no other. */
-#define ION_LIST_FOREACH_SAFE(it, tmp, list)                                  \
-    for (ion_list_t *it = (list)->next, *tmp = it->next; it != (list);        \
-        it = tmp, tmp = it->next)
+#define ION_LIST_FOREACH_SAFE(it, tmp, list)                                   \
+    for (ion_list_t *it = (list)->next, *tmp = it->next; it != (list);         \
+         it = tmp, tmp = it->next)
 
 #endif

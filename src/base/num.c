@@ -28,8 +28,8 @@ scan_digits(ion_str_t text, size_t *at, uint64_t *out, bool *overflow)
     uint64_t v = 0;
     for (; *at < text.len && is_digit(text.p[*at]); (*at)++) {
         uint64_t digit = (uint64_t)(text.p[*at] - '0');
-        if (__builtin_mul_overflow(v, 10, &v)
-            || __builtin_add_overflow(v, digit, &v)) {
+        if (__builtin_mul_overflow(v, 10, &v) ||
+            __builtin_add_overflow(v, digit, &v)) {
             *overflow = true;
         }
     }
@@ -216,9 +216,10 @@ scan_duration_part(ion_str_t text, size_t *at, uint64_t *sum)
     uint64_t v;
     uint64_t part =
         has_fraction ? scan_fraction(text, &fraction_at, factor) : 0;
-    if (overflow || __builtin_mul_overflow(whole, factor, &v)
-        || __builtin_add_overflow(v, part, &v)
-        || __builtin_add_overflow(*sum, v, sum)) {
+    if (overflow || __builtin_mul_overflow(whole, factor, &v) ||
+        __builtin_add_overflow(v, part, &v) ||
+        __builtin_add_overflow(*sum, v, sum))
+    {
         return ION_RANGE;
     }
     return ION_OK;
@@ -362,8 +363,9 @@ static size_t
 trim_exponent(char *text)
 {
     size_t len = strlen(text);
-    if (len >= 4 && text[len - 4] == 'e' && text[len - 3] == '-'
-        && text[len - 2] == '0') {
+    if (len >= 4 && text[len - 4] == 'e' && text[len - 3] == '-' &&
+        text[len - 2] == '0')
+    {
         text[len - 2] = text[len - 1];
         text[--len] = '\0';
     }

@@ -137,7 +137,7 @@ ion_slab_put(ion_slab_t *s, void *obj)
     }
     ION_ASSERT(s->count > 0);
     s->count--;
-#ifdef ION_DEBUG
+#if ION_DEBUG
     memset(obj, SLAB_POISON, s->obj_size);
 #endif
     push_free(s, obj);

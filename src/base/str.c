@@ -55,8 +55,8 @@ ion_str_ieq(ion_str_t a, ion_str_t b)
 bool
 ion_str_has_prefix(ion_str_t s, ion_str_t prefix)
 {
-    return s.len >= prefix.len
-        && (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
+    return s.len >= prefix.len &&
+           (prefix.len == 0 || memcmp(s.p, prefix.p, prefix.len) == 0);
 }
 
 ion_str_t

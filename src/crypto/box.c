@@ -44,8 +44,8 @@ ion_box_seal_nonce(const uint8_t shared[ION_BOX_SHARED_LEN],
     uint8_t *out)
 {
     memcpy(out, nonce, ION_BOX_NONCE_LEN);
-    int rc = crypto_box_easy_afternm(
-        out + ION_BOX_NONCE_LEN, msg, n, nonce, shared);
+    int rc =
+        crypto_box_easy_afternm(out + ION_BOX_NONCE_LEN, msg, n, nonce, shared);
     ION_ASSERT(rc == 0);
 }
 

@@ -130,8 +130,7 @@ put_control(ion_sb_t *sb, uint32_t cp)
 static bool
 is_escaped_as_number(uint32_t cp)
 {
-    return cp == '<' || cp == '>' || cp == '&' || cp == 0x2028
-        || cp == 0x2029;
+    return cp == '<' || cp == '>' || cp == '&' || cp == 0x2028 || cp == 0x2029;
 }
 
 static void

@@ -101,10 +101,10 @@ read_hex4(reader_t *r, uint32_t *out)
     }
     for (size_t i = 0; i < 4; i++) {
         char c = r->p[i];
-        uint32_t digit = c >= '0' && c <= '9' ? (uint32_t)(c - '0')
-            : c >= 'a' && c <= 'f'            ? (uint32_t)(c - 'a' + 10)
-            : c >= 'A' && c <= 'F'            ? (uint32_t)(c - 'A' + 10)
-                                              : UINT32_MAX;
+        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
+                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
+                                                : UINT32_MAX;
         if (digit == UINT32_MAX) {
             return false;
         }
@@ -129,8 +129,9 @@ read_unicode_escape(reader_t *r, char **out)
         return refuse(r, "a NUL character in a string is not allowed");
     }
     if (cp >= 0xd800 && cp <= 0xdbff) {
-        if (!take(r, '\\') || !take(r, 'u') || !read_hex4(r, &low)
-            || low < 0xdc00 || low > 0xdfff) {
+        if (!take(r, '\\') || !take(r, 'u') || !read_hex4(r, &low) ||
+            low < 0xdc00 || low > 0xdfff)
+        {
             return refuse(r, "half of a surrogate pair in a string");
         }
         cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
@@ -274,8 +275,8 @@ read_number(reader_t *r, ion_doc_node_t *node)
     ion_str_t raw = { start, (size_t)(r->p - start) };
     node->text = (ion_str_t){ ion_arena_strdup(r->arena, raw), raw.len };
     return node->text.p == NULL
-        ? ion_doc_too_large(r->err, node->line, node->column)
-        : ION_OK;
+               ? ion_doc_too_large(r->err, node->line, node->column)
+               : ION_OK;
 }
 
 static ion_err_t

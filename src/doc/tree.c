@@ -44,7 +44,8 @@ find(const ion_doc_node_t *node, const char *key, str_equal_fn equal)
         return NULL;
     }
     ion_str_t wanted = ion_str_from(key);
-    ION_DOC_FOREACH (it, node) {
+    ION_DOC_FOREACH(it, node)
+    {
         if (equal(it->key, wanted)) {
             return it;
         }
@@ -70,7 +71,8 @@ ion_doc_at(const ion_doc_node_t *node, size_t i)
     if (node == NULL) {
         return NULL;
     }
-    ION_DOC_FOREACH (it, node) {
+    ION_DOC_FOREACH(it, node)
+    {
         if (i-- == 0) {
             return it;
         }
@@ -87,16 +89,16 @@ ion_doc_is_null(const ion_doc_node_t *node)
 ion_err_t
 ion_doc_bool(const ion_doc_node_t *node, bool *out)
 {
-    if (node == NULL || node->quoted
-        || (node->kind != ION_DOC_BOOL && node->kind != ION_DOC_STRING)) {
+    if (node == NULL || node->quoted ||
+        (node->kind != ION_DOC_BOOL && node->kind != ION_DOC_STRING))
+    {
         return ION_MALF;
     }
     return ion_parse_bool(node->text, out);
 }
 
 ion_err_t
-ion_doc_i64(
-    const ion_doc_node_t *node, int64_t min, int64_t max, int64_t *out)
+ion_doc_i64(const ion_doc_node_t *node, int64_t min, int64_t max, int64_t *out)
 {
     if (node == NULL || node->kind != ION_DOC_INT) {
         return ION_MALF;
@@ -107,8 +109,8 @@ ion_doc_i64(
 ion_err_t
 ion_doc_f64(const ion_doc_node_t *node, double *out)
 {
-    if (node == NULL
-        || (node->kind != ION_DOC_INT && node->kind != ION_DOC_FLOAT)) {
+    if (node == NULL ||
+        (node->kind != ION_DOC_INT && node->kind != ION_DOC_FLOAT)) {
         return ION_MALF;
     }
     return ion_parse_f64(node->text, out);
@@ -193,19 +195,20 @@ ion_doc_duplicate(const ion_doc_node_t *map, bool fold,
         return NULL;
     }
     size_t n = 0;
-    ION_DOC_FOREACH (it, map) {
+    ION_DOC_FOREACH(it, map)
+    {
         sorted[n++] = it;
     }
-    qsort(sorted, n, sizeof(*sorted),
-        fold ? compare_folded_keys : compare_keys);
+    qsort(
+        sorted, n, sizeof(*sorted), fold ? compare_folded_keys : compare_keys);
     const ion_doc_node_t *found = earliest_repeat(sorted, n, fold, first);
     free(sorted);
     return found;
 }
 
 void
-ion_doc_error_set(ion_doc_error_t *err, unsigned line, unsigned column,
-    const char *fmt, ...)
+ion_doc_error_set(
+    ion_doc_error_t *err, unsigned line, unsigned column, const char *fmt, ...)
 {
     if (err == NULL) {
         return;
@@ -232,6 +235,6 @@ ion_doc_error_text(const ion_doc_error_t *err, ion_errtext_t *out)
             err->name == NULL ? "" : " ", err->msg);
         return;
     }
-    ion_errtext_set(out, "%s%s%u:%u: %s", name, colon, err->line, err->column,
-        err->msg);
+    ion_errtext_set(
+        out, "%s%s%u:%u: %s", name, colon, err->line, err->column, err->msg);
 }

@@ -54,7 +54,7 @@ typedef struct ion_doc_error {
 } ion_doc_error_t;
 
 /* Walk over the children of a list or a map. */
-#define ION_DOC_FOREACH(it, node)                                             \
+#define ION_DOC_FOREACH(it, node)                                              \
     for (const ion_doc_node_t *it = (node)->first; it != NULL; it = it->next)
 
 /*
@@ -71,8 +71,7 @@ const char *ion_doc_kind_name(ion_doc_kind_t kind);
  * Errors: NULL when there is none or node is not a map (or NULL).
  */
 const ion_doc_node_t *ion_doc_get(const ion_doc_node_t *node, const char *key);
-const ion_doc_node_t *ion_doc_iget(
-    const ion_doc_node_t *node, const char *key);
+const ion_doc_node_t *ion_doc_iget(const ion_doc_node_t *node, const char *key);
 
 /*
  * ion_doc_at -- child number i (0-based) of a list or a map.

@@ -137,8 +137,8 @@ on_key(builder_t *b, const yaml_event_t *ev, frame_t *top)
 static ion_err_t
 on_scalar(builder_t *b, const yaml_event_t *ev)
 {
-    ion_err_t rc = check_plain_node(
-        b, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
+    ion_err_t rc =
+        check_plain_node(b, ev, ev->data.scalar.anchor, ev->data.scalar.tag);
     if (rc != ION_OK) {
         return rc;
     }
@@ -196,8 +196,9 @@ on_document(builder_t *b, const yaml_event_t *ev)
     if (b->documents++ > 0) {
         return refuse(b, ev, "only one document is allowed in a file");
     }
-    if (ev->data.document_start.tag_directives.start
-        != ev->data.document_start.tag_directives.end) {
+    if (ev->data.document_start.tag_directives.start !=
+        ev->data.document_start.tag_directives.end)
+    {
         return refuse(b, ev, "%TAG directives are not allowed");
     }
     return ION_OK;
@@ -222,12 +223,12 @@ on_event(builder_t *b, const yaml_event_t *ev)
     case YAML_SCALAR_EVENT:
         return on_scalar(b, ev);
     case YAML_SEQUENCE_START_EVENT:
-        rc = check_plain_node(b, ev, ev->data.sequence_start.anchor,
-            ev->data.sequence_start.tag);
+        rc = check_plain_node(
+            b, ev, ev->data.sequence_start.anchor, ev->data.sequence_start.tag);
         return rc != ION_OK ? rc : on_begin(b, ev, ION_DOC_LIST);
     case YAML_MAPPING_START_EVENT:
-        rc = check_plain_node(b, ev, ev->data.mapping_start.anchor,
-            ev->data.mapping_start.tag);
+        rc = check_plain_node(
+            b, ev, ev->data.mapping_start.anchor, ev->data.mapping_start.tag);
         return rc != ION_OK ? rc : on_begin(b, ev, ION_DOC_MAP);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
@@ -301,8 +302,7 @@ ion_yaml_parse(ion_arena_t *arena, const char *name, ion_str_t text,
     }
     const char *bytes = text.p == NULL ? "" : text.p;
     yaml_parser_set_encoding(&p, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(
-        &p, (const unsigned char *)bytes, text.len);
+    yaml_parser_set_input_string(&p, (const unsigned char *)bytes, text.len);
 
     ion_err_t rc = run(&p, &b);
     yaml_parser_delete(&p);

@@ -17,10 +17,10 @@
 bool
 ion_yaml_is_printable(uint32_t cp)
 {
-    return (cp >= 0x20 && cp <= 0x7e)
-        || (cp >= 0xa0 && cp <= 0xffff && cp != 0xfeff && cp != 0x2028
-            && cp != 0x2029)
-        || cp >= 0x10000;
+    return (cp >= 0x20 && cp <= 0x7e) ||
+           (cp >= 0xa0 && cp <= 0xffff && cp != 0xfeff && cp != 0x2028 &&
+               cp != 0x2029) ||
+           cp >= 0x10000;
 }
 
 static bool
@@ -34,8 +34,21 @@ static bool
 is_reserved_word(ion_str_t s)
 {
     static const char *const words[] = {
-        "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n",
-        ".nan", ".inf", "-.inf", "+.inf", "<<",
+        "~",
+        "null",
+        "true",
+        "false",
+        "yes",
+        "no",
+        "on",
+        "off",
+        "y",
+        "n",
+        ".nan",
+        ".inf",
+        "-.inf",
+        "+.inf",
+        "<<",
     };
     for (size_t i = 0; i < ION_ARRAY_LEN(words); i++) {
         if (ion_str_ieq(s, ion_str_from(words[i]))) {
@@ -133,8 +146,7 @@ is_date(ion_str_t s)
     }
     size_t month = count_digits(skip(s, 5));
     ion_str_t rest = skip(s, 5 + month);
-    return month > 0 && rest.len > 1 && rest.p[0] == '-'
-        && is_digit(rest.p[1]);
+    return month > 0 && rest.len > 1 && rest.p[0] == '-' && is_digit(rest.p[1]);
 }
 
 static bool
@@ -173,10 +185,11 @@ ends_word(ion_str_t s, size_t at)
 static bool
 has_signs(ion_str_t s)
 {
-    if (s.p[0] == ' ' || s.p[s.len - 1] == ' '
-        || strchr("#,[]{}&*!|>'\"%@`", s.p[0]) != NULL
-        || ion_str_has_prefix(s, ION_STR("---"))
-        || ion_str_has_prefix(s, ION_STR("..."))) {
+    if (s.p[0] == ' ' || s.p[s.len - 1] == ' ' ||
+        strchr("#,[]{}&*!|>'\"%@`", s.p[0]) != NULL ||
+        ion_str_has_prefix(s, ION_STR("---")) ||
+        ion_str_has_prefix(s, ION_STR("...")))
+    {
         return true;
     }
     if (strchr("-?", s.p[0]) != NULL && ends_word(s, 0)) {
