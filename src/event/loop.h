@@ -25,7 +25,8 @@
 #define ION_LOOP_EVENTS 64
 #define ION_LOOP_RXBUF  65536
 
-/* Interest and readiness bits; HUP is reported, never asked for. */
+/* Interest and readiness bits. HUP (an error or the end of both directions)
+ * is reported in any case; asking for it alone watches for nothing else. */
 #define ION_IO_READ  0x1u
 #define ION_IO_WRITE 0x4u
 #define ION_IO_HUP   0x10u
@@ -69,8 +70,8 @@ struct ion_reap {
 
 /*
  * Steps that some part takes in every turn; each function may be NULL.
- * may_sleep is the last look before the loop blocks: false polls instead.
- * awake runs after every may_sleep round that ended in a wait.
+ * may_sleep is the last look before the loop blocks: false from any hook polls
+ * instead. awake follows every round of may_sleep, after the wait or the poll.
  */
 struct ion_loop_hook {
     ion_list_t link;
@@ -145,9 +146,10 @@ void ion_io_init(
     ion_io_t *io, int fd, void (*cb)(ion_io_t *io, uint32_t events));
 
 /*
- * ion_io_add -- watch io for events (ION_IO_READ | ION_IO_WRITE; 0 = nothing,
- * not even a hang-up, until ion_io_mod). The callback gets the bits that are
- * ready; after an error or hang-up all bits asked for, with ION_IO_HUP.
+ * ion_io_add -- watch io for events: ION_IO_READ | ION_IO_WRITE, or
+ * ION_IO_HUP for nothing but the end; 0 = not even that, until ion_io_mod.
+ * The callback gets the bits that are ready; after an error or hang-up all
+ * bits asked for, with ION_IO_HUP.
  *
  * Owns:   shares io with the loop until ion_io_del.
  * Errors: ION_SYS (epoll_ctl: no memory, watch limit).
@@ -197,8 +199,14 @@ void ion_loop_hook_add(ion_loop_t *loop, ion_loop_hook_t *hook);
 /* ion_loop_hook_del -- safe when not added, also from inside a hook. */
 void ion_loop_hook_del(ion_loop_t *loop, ion_loop_hook_t *hook);
 
-/* ion_loop_rxbuf -- ION_LOOP_RXBUF scratch bytes, valid inside one callback. */
+/*
+ * ion_loop_rxbuf -- ION_LOOP_RXBUF bytes that a callback may read plaintext
+ * into; anybody's again when it returns.
+ */
 uint8_t *ion_loop_rxbuf(ion_loop_t *loop);
+
+/* ion_loop_wirebuf -- the same for ciphertext; only for the TLS layer. */
+uint8_t *ion_loop_wirebuf(ion_loop_t *loop);
 
 /* ion_loop_pool -- the pool that output buffers of this loop come from. */
 ion_bufpool_t *ion_loop_pool(ion_loop_t *loop);

@@ -64,8 +64,8 @@ ION_NODISCARD ion_err_t ion_stream_new_plain(
  * Owns:   takes fd on success only; gives *out.
  * Errors: ION_UNSUPPORTED no known form | ION_MALF damaged | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t ion_stream_import(ion_loop_t *loop, int fd,
-    const void *state, size_t n, ion_stream_t **out);
+ION_NODISCARD ion_err_t ion_stream_import(
+    ion_loop_t *loop, int fd, const void *state, size_t n, ion_stream_t **out);
 
 /*
  * ion_stream_read -- get plaintext; drives the handshake of a TLS stream.

@@ -16,8 +16,8 @@
 #include "base/base.h"
 #include "base/err.h"
 
-#define ION_UDP_BATCH    32
-#define ION_UDP_MAX      1536 /* longer datagrams arrive with is_cut set */
+#define ION_UDP_BATCH     32
+#define ION_UDP_MAX       1536 /* longer datagrams arrive with is_cut set */
 #define ION_UDP_REPLY_MAX 64
 
 typedef struct ion_udp ion_udp_t;

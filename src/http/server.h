@@ -18,7 +18,9 @@
 #include "base/addr.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "core/module.h"
 #include "core/process.h"
+#include "core/settings.h"
 #include "http/route.h"
 #include "shm/stats.h"
 #include "tls/tls_ctx.h"
@@ -27,24 +29,18 @@
 
 typedef struct ion_http_server ion_http_server_t;
 
-typedef enum {
-    ION_HTTP_HOME_BLANK,
-    ION_HTTP_HOME_PAGE,
-    ION_HTTP_HOME_URL,
-} ion_http_home_t;
-
 /* Limits and behaviour; a value, but for the TLS context it shares. */
 typedef struct ion_http_config {
     ion_tls_ctx_t *tls; /* owns a reference; NULL = plain only */
     uint32_t max_header;
-    uint32_t max_conns;       /* HTTP connections of this process */
-    int64_t read_ms;          /* handshake and request, and between requests */
-    int64_t write_ms;         /* a reply; listen_addr and metrics */
-    int64_t write_port80_ms;  /* a reply; http_listen_addr */
-    uint64_t accept_rate;     /* connections per second, 0 = no limit */
+    uint32_t max_conns;      /* HTTP connections of this process */
+    int64_t read_ms;         /* handshake and request, and between requests */
+    int64_t write_ms;        /* a reply; listen_addr and metrics */
+    int64_t write_port80_ms; /* a reply; http_listen_addr */
+    uint64_t accept_rate;    /* connections per second, 0 = no limit */
     uint64_t accept_burst;
     bool force_https; /* redirect plain requests; false without tls */
-    ion_http_home_t home;
+    ion_home_t home;
     char home_url[ION_HTTP_HOME_MAX];
 } ion_http_config_t;
 
@@ -92,14 +88,6 @@ ION_NODISCARD ion_err_t ion_http_server_routes(
 void ion_http_server_swap(ion_http_server_t *server, ion_http_config_t *config);
 
 /*
- * ion_http_server_tickets -- rotated ticket keys.
- *
- * Errors: ION_MALF not a ticket blob.
- */
-ION_NODISCARD ion_err_t ion_http_server_tickets(
-    ion_http_server_t *server, const uint8_t *blob, size_t len);
-
-/*
  * ion_http_kind_of -- the kind that a socket of this configuration key serves:
  * ION_ROUTE_MAIN, _PORT80, _METRICS; 0 for a key that is no HTTP listener.
  */
@@ -145,6 +133,14 @@ void ion_http_server_free(ion_http_server_t **server);
 /* ion_http_server_config -- the configuration in use; never NULL. */
 const ion_http_config_t *ion_http_server_config(
     const ion_http_server_t *server);
+
+/*
+ * The life of the HTTP layer in a worker, in the form of a module though it is
+ * none: src/main calls it with self == ion_module_count. It serves the routes
+ * of all modules on the TCP sockets of the cycle. Ticket keys are rotated by
+ * a cycle that differs in nothing else.
+ */
+extern const ion_module_t ion_http_part;
 
 /* Counters of the HTTP and TLS layers, registered behind the modules' ones. */
 extern const ion_stat_desc_t ion_http_stats[];

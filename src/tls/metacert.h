@@ -37,7 +37,7 @@ ION_NODISCARD ion_err_t ion_metacert_make(const uint8_t server_key[32],
  * Shape:  now in seconds since 1970.
  * Errors: as ion_metacert_make.
  */
-ION_NODISCARD ion_err_t ion_metacert_make_now(const uint8_t server_key[32],
-    int64_t now, uint8_t out[ION_METACERT_LEN]);
+ION_NODISCARD ion_err_t ion_metacert_make_now(
+    const uint8_t server_key[32], int64_t now, uint8_t out[ION_METACERT_LEN]);
 
 #endif

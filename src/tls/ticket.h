@@ -18,7 +18,7 @@
 #define ION_TICKET_KEYS     3
 #define ION_TICKET_KEY_LEN  80 /* name 16, AES-256 32, HMAC-SHA-256 32 */
 #define ION_TICKET_HEAD_LEN 8  /* "ITK1", number of keys, three zero bytes */
-#define ION_TICKET_BLOB_MAX                                                   \
+#define ION_TICKET_BLOB_MAX                                                    \
     (ION_TICKET_HEAD_LEN + ION_TICKET_KEYS * ION_TICKET_KEY_LEN)
 
 /* One key set, parsed. */

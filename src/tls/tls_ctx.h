@@ -3,9 +3,9 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * TLS 1.2 and 1.3, server side, never a client certificate, no server name
- * required, ALPN http/1.1 where it is offered. A context is immutable but for
- * its ticket keys; a reload makes another one, and connections made from the
- * old one keep it alive until they end.
+ * required, ALPN http/1.1 where it is offered. A context is immutable; a reload
+ * or a rotation of ticket keys makes another one, and connections made from
+ * the old one keep it alive until they end.
  */
 #ifndef ION_TLS_TLS_CTX_H
 #define ION_TLS_TLS_CTX_H
@@ -44,13 +44,5 @@ ion_tls_ctx_t *ion_tls_ctx_ref(ion_tls_ctx_t *ctx);
 
 /* ion_tls_ctx_unref -- one owner less; nulls *ctx; accepts NULL. */
 void ion_tls_ctx_unref(ion_tls_ctx_t **ctx);
-
-/*
- * ion_tls_ctx_set_tickets -- replace the ticket keys in place.
- *
- * Errors: ION_MALF not a ticket blob; the old keys stay.
- */
-ION_NODISCARD ion_err_t ion_tls_ctx_set_tickets(
-    ion_tls_ctx_t *ctx, const uint8_t *blob, size_t len);
 
 #endif

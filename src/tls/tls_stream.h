@@ -39,4 +39,12 @@ typedef struct ion_tls_gauges {
 ION_NODISCARD ion_err_t ion_tls_accept(ion_loop_t *loop, ion_tls_ctx_t *ctx,
     int fd, const ion_tls_gauges_t *gauges, ion_stream_t **out);
 
+/*
+ * ion_tls_reason -- why a TLS stream failed, for a log line ("unsupported
+ * protocol"); a static text, empty when it did not.
+ *
+ * Shape:  s was made by ion_tls_accept.
+ */
+const char *ion_tls_reason(const ion_stream_t *s);
+
 #endif
