@@ -32,14 +32,14 @@ typedef struct ion_conf_table {
     const char *name;
     const ion_directive_t *directives; /* ends with .name NULL; may be NULL */
     size_t conf_size;
-    ion_err_t (*check)(const void *conf, const ion_settings_t *settings,
-        ion_errtext_t *why);
+    ion_err_t (*check)(
+        const void *conf, const ion_settings_t *settings, ion_errtext_t *why);
 } ion_conf_table_t;
 
 /* Where a configuration comes from; all members borrowed for the call. */
 typedef struct ion_conf_source {
-    const char *file;   /* --config; NULL = none; a leading ~ is expanded */
-    const char *base64; /* value of IONSCALE_CONFIG_BASE64; NULL = unset */
+    const char *file;    /* --config; NULL = none; a leading ~ is expanded */
+    const char *base64;  /* value of IONSCALE_CONFIG_BASE64; NULL = unset */
     ion_str_t effective; /* or: text of ion_conf_effective_text, alone */
     const char *(*env)(void *arg, const char *name); /* NULL = getenv */
     void *env_arg;
@@ -55,8 +55,8 @@ typedef struct ion_conf_source {
  * Errors: ION_MALF notes has at least one error | ION_NOMEM.
  */
 ION_NODISCARD ion_err_t ion_conf_load(const ion_conf_source_t *src,
-    const ion_conf_table_t *tables, size_t table_count,
-    ion_conf_notes_t *notes, ion_conf_t **out);
+    const ion_conf_table_t *tables, size_t table_count, ion_conf_notes_t *notes,
+    ion_conf_t **out);
 
 /* ion_conf_free -- free all of it; NULL is fine. */
 void ion_conf_free(ion_conf_t **conf);
@@ -93,8 +93,8 @@ void ion_conf_effective_json(const ion_conf_t *conf, ion_sb_t *sb);
  *
  * Returns: text, "" when the key has its default.
  */
-const char *ion_conf_where(const ion_conf_t *conf, const char *key,
-    char *text, size_t cap);
+const char *ion_conf_where(
+    const ion_conf_t *conf, const char *key, char *text, size_t cap);
 
 /*
  * ion_conf_help -- every directive with type, default, bounds and doc text,
@@ -102,8 +102,8 @@ const char *ion_conf_where(const ion_conf_t *conf, const char *key,
  *
  * Errors: sb->failed.
  */
-void ion_conf_help(const ion_conf_table_t *tables, size_t table_count,
-    ion_sb_t *sb);
+void ion_conf_help(
+    const ion_conf_table_t *tables, size_t table_count, ion_sb_t *sb);
 
 /*
  * ion_conf_walk -- call visit for every directive known: settings, then the

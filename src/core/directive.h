@@ -46,7 +46,7 @@ typedef enum {
 } ion_conf_rule_t;
 
 typedef struct {
-    bool on; /* false: the key is "" */
+    bool on;         /* false: the key is "" */
     ion_addr_t addr; /* family 0: every address; port 0: any free one */
 } ion_listen_t;
 
@@ -67,7 +67,7 @@ typedef struct ion_directive {
     size_t offset;
     size_t size;
     const char *def; /* as in the file; NULL = "" (for a LIST: empty) */
-    uint64_t min; /* UINT, SIZE, MSEC: bounds; max 0 = no upper bound */
+    uint64_t min;    /* UINT, SIZE, MSEC: bounds; max 0 = no upper bound */
     uint64_t max;
     bool zero_ok; /* 0 is allowed although min is above it: "off", "none" */
     bool bare_ns; /* MSEC: a number without a unit counts nanoseconds */

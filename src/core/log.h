@@ -65,15 +65,15 @@ typedef struct ion_log {
  * tag: "master", "worker1"; copied, cut at 31 bytes.
  * Errors: ION_NOMEM.
  */
-ION_NODISCARD ion_err_t ion_log_sink_new(int fd, const char *tag,
-    ion_log_sink_t **out);
+ION_NODISCARD ion_err_t ion_log_sink_new(
+    int fd, const char *tag, ion_log_sink_t **out);
 
 /* ion_log_sink_free -- close and free; NULL is fine. */
 void ion_log_sink_free(ion_log_sink_t **sink);
 
 /* ion_log_sink_set -- from now on this format and level. */
-void ion_log_sink_set(ion_log_sink_t *sink, ion_log_format_t format,
-    ion_log_level_t level);
+void ion_log_sink_set(
+    ion_log_sink_t *sink, ion_log_format_t format, ion_log_level_t level);
 
 /* ion_log_sink_set_fd -- reopen: write to fd from now on, close the old one.
  * fd: as in ion_log_sink_new. */
@@ -88,8 +88,8 @@ int ion_log_sink_fd(const ion_log_sink_t *sink);
  * Gives *fd, close-on-exec.  Errors: ION_DENIED | ION_NOTFOUND directory is
  * missing | ION_MALF not a file one can append to | ION_SYS (errno); *why.
  */
-ION_NODISCARD ion_err_t ion_log_open_file(const char *path, int *fd,
-    ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_log_open_file(
+    const char *path, int *fd, ion_errtext_t *why);
 
 /* ion_log_enabled -- whether a line of that level would be written. */
 bool ion_log_enabled(const ion_log_t *log, ion_log_level_t level);
@@ -120,8 +120,8 @@ void ion_log_peer(const ion_log_t *log, ion_log_level_t level, int err,
  *
  * Errors: ION_MALF none of them.
  */
-ION_NODISCARD ion_err_t ion_log_level_parse(ion_str_t word,
-    ion_log_level_t *out);
+ION_NODISCARD ion_err_t ion_log_level_parse(
+    ion_str_t word, ion_log_level_t *out);
 
 /* ion_log_level_word -- our word for a level. */
 const char *ion_log_level_word(ion_log_level_t level);

@@ -60,9 +60,9 @@ struct ion_settings {
     int64_t tls_ticket_rotation_ms;
 
     /* processes */
-    uint64_t workers;     /* a number, never "auto" */
-    uint64_t max_workers; /* fixed at start */
-    const char *user;     /* "": choose, see configuration page */
+    uint64_t workers;          /* a number, never "auto" */
+    uint64_t max_workers;      /* fixed at start */
+    const char *user;          /* "": choose, see configuration page */
     const char *control_group; /* "": none */
     const char *state_dir;     /* absolute */
     const char *control_socket;
@@ -72,7 +72,7 @@ struct ion_settings {
 
     /* limits */
     uint64_t max_clients;
-    uint64_t accept_rate;   /* connections per second and worker; 0: none */
+    uint64_t accept_rate; /* connections per second and worker; 0: none */
     uint64_t accept_burst;
     uint64_t fabric_memory; /* bytes */
 

@@ -64,8 +64,8 @@ ION_NODISCARD ion_err_t ion_chan_pair(int fds[2]);
  * peer_role: the one role bit of whoever holds the other end.
  * Errors: ION_NOMEM | ION_UNSUPPORTED fd is no SOCK_SEQPACKET socket.
  */
-ION_NODISCARD ion_err_t ion_chan_new(int fd, const ion_chan_rule_t *rules,
-    uint32_t peer_role, ion_chan_t **out);
+ION_NODISCARD ion_err_t ion_chan_new(
+    int fd, const ion_chan_rule_t *rules, uint32_t peer_role, ion_chan_t **out);
 
 /* ion_chan_free -- close the end; what still waits is lost.  NULL is fine. */
 void ion_chan_free(ion_chan_t **c);
@@ -104,8 +104,8 @@ bool ion_chan_has_unsent(const ion_chan_t *c);
  *         breaks the table (*why says how; its descriptors are closed; the
  *         channel must not be used on) | ION_SYS (errno).
  */
-ION_NODISCARD ion_err_t ion_chan_recv(ion_chan_t *c, ion_chan_msg_t *msg,
-    ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_chan_recv(
+    ion_chan_t *c, ion_chan_msg_t *msg, ion_errtext_t *why);
 
 /* ion_chan_take_fd -- descriptor i of a message; now the caller's. */
 int ion_chan_take_fd(ion_chan_msg_t *msg, size_t i);

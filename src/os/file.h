@@ -30,8 +30,8 @@ typedef struct {
  * Errors: ION_NOTFOUND | ION_DENIED | ION_LIMIT larger than max | ION_MALF not
  *         a regular file | ION_NOMEM | ION_SYS (errno).
  */
-ION_NODISCARD ion_err_t ion_file_read(const char *path, size_t max,
-    char **bytes, size_t *n, ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_file_read(
+    const char *path, size_t max, char **bytes, size_t *n, ion_errtext_t *why);
 
 /*
  * ion_file_write -- put n bytes in place of a file: written beside it, synced,
@@ -48,20 +48,22 @@ ION_NODISCARD ion_err_t ion_file_write(const char *path, const void *p,
 /*
  * ion_file_make_dir -- a directory of ours, parents made when absent.
  *
- * Parents are made 0755 and stay the caller's.  One that exists is taken when
- * it is a directory; then its mode is narrowed to owner->mode and, as root,
- * its owner set.
- * Errors: ION_EXISTS something else has that name | ION_DENIED | ION_SYS.
+ * Parents are made 0755 and stay the caller's.  A directory that exists is
+ * taken when it belongs to owner->uid, or when it is empty and we are root;
+ * its mode is narrowed to owner->mode, but never that of a shared (sticky) or
+ * top-level directory: a mistyped path must not lock up the machine.
+ * Errors: ION_EXISTS something else has that name | ION_DENIED belongs to
+ *         somebody else, or no right | ION_SYS (errno).
  */
-ION_NODISCARD ion_err_t ion_file_make_dir(const char *path,
-    const ion_file_owner_t *owner, ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_file_make_dir(
+    const char *path, const ion_file_owner_t *owner, ion_errtext_t *why);
 
 /*
- * ion_file_parent -- make the directories above path, 0755, when absent.
+ * ion_file_make_parent -- make the directories above path, 0755, when absent.
  *
  * Errors: as ion_file_make_dir.
  */
-ION_NODISCARD ion_err_t ion_file_make_parent(const char *path,
-    ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_file_make_parent(
+    const char *path, ion_errtext_t *why);
 
 #endif

@@ -24,8 +24,8 @@
  * (close-on-exec, read position 0).
  * Errors: ION_SYS (errno) | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t ion_memfd_from(const char *name, const void *p,
-    size_t n, int *fd);
+ION_NODISCARD ion_err_t ion_memfd_from(
+    const char *name, const void *p, size_t n, int *fd);
 
 /*
  * ion_memfd_size -- how many bytes a sealed memfd holds.
@@ -43,8 +43,8 @@ ION_NODISCARD ion_err_t ion_memfd_size(int fd, size_t max, size_t *n);
  * pointer and *n = 0.
  * Errors: as ion_memfd_size | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t ion_memfd_map(int fd, size_t max, bool is_secret,
-    const uint8_t **p, size_t *n);
+ION_NODISCARD ion_err_t ion_memfd_map(
+    int fd, size_t max, bool is_secret, const uint8_t **p, size_t *n);
 
 /* ion_memfd_unmap -- undo ion_memfd_map; nulls *p, NULL is fine. */
 void ion_memfd_unmap(const uint8_t **p, size_t n);
@@ -55,7 +55,7 @@ void ion_memfd_unmap(const uint8_t **p, size_t n);
  * Gives *bytes (malloc; one NUL stands behind the n bytes).
  * Errors: as ion_memfd_size | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t ion_memfd_read(int fd, size_t max, char **bytes,
-    size_t *n);
+ION_NODISCARD ion_err_t ion_memfd_read(
+    int fd, size_t max, char **bytes, size_t *n);
 
 #endif

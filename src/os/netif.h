@@ -16,10 +16,10 @@
 #include "base/err.h"
 
 typedef struct {
-    ion_addr_t v4;               /* port 0; always set, at worst 127.0.0.1 */
+    ion_addr_t v4;                  /* port 0; always set, at worst 127.0.0.1 */
     char v4_interface[IF_NAMESIZE]; /* "lo" for 127.0.0.1 */
     bool has_v6;
-    ion_addr_t v6;               /* global or unique local, never link-local */
+    ion_addr_t v6; /* global or unique local, never link-local */
     char v6_interface[IF_NAMESIZE];
 } ion_own_addr_t;
 

@@ -23,8 +23,8 @@ typedef struct ion_pidfile ion_pidfile_t;
  *         readable) | ION_DENIED | ION_NOTFOUND directory is missing |
  *         ION_NOMEM | ION_SYS (errno); *why has the reason.
  */
-ION_NODISCARD ion_err_t ion_pidfile_open(const char *path, pid_t *holder,
-    ion_pidfile_t **out, ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_pidfile_open(
+    const char *path, pid_t *holder, ion_pidfile_t **out, ion_errtext_t *why);
 
 /* ion_pidfile_close -- remove the file, if it is still ours, and unlock. */
 void ion_pidfile_close(ion_pidfile_t **pf);

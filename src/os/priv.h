@@ -45,14 +45,15 @@ bool ion_priv_is_root(void);
  * ion_priv_drop -- a child gives up all rights: groups, gid, uid, every
  * capability, dumpable, and new privileges through exec.
  *
- * account: whom to become; NULL = stay who we are.  Cannot be undone.  Under
- * the address sanitizer the process stays dumpable: its leak check needs it.
+ * account: whom to become; NULL = stay who we are.  Cannot be undone.  Not
+ * dumpable means also that /proc/self belongs to root from now on.  Under the
+ * address sanitizer the process stays dumpable: its leak check needs it.
  * Errors: ION_DENIED the kernel refused the change of user, *why says which
  *         step; the process then still runs as before, with no_new_privs and
  *         no capabilities where that could be had | ION_SYS.
  */
-ION_NODISCARD ion_err_t ion_priv_drop(const ion_account_t *account,
-    ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_priv_drop(
+    const ion_account_t *account, ion_errtext_t *why);
 
 /*
  * ion_priv_keep_master -- the master as root keeps NET_BIND_SERVICE, SETUID,
@@ -61,11 +62,5 @@ ION_NODISCARD ion_err_t ion_priv_drop(const ion_account_t *account,
  * Not root: nothing is done.  Errors: ION_SYS (errno), *why says which step.
  */
 ION_NODISCARD ion_err_t ion_priv_keep_master(ion_errtext_t *why);
-
-/*
- * ion_priv_can_bind -- whether a port below the system's unprivileged start
- * may be bound by this process.
- */
-bool ion_priv_can_bind(uint16_t port);
 
 #endif

@@ -17,7 +17,7 @@
 #include "base/base.h"
 #include "base/err.h"
 
-#define ION_PROC_MAX_FDS  32
+#define ION_PROC_MAX_FDS   256
 #define ION_PROC_DEATH_LEN 64
 
 /* In the child, descriptor `to` (>= 3) is the parent's descriptor `from`. */
@@ -25,6 +25,14 @@ typedef struct {
     int from;
     int to;
 } ion_proc_fd_t;
+
+/*
+ * ion_proc_open_stdio -- put /dev/null where descriptor 0, 1 or 2 is closed,
+ * so that no socket of ours ever gets such a number.
+ *
+ * Errors: ION_SYS (errno).
+ */
+ION_NODISCARD ion_err_t ion_proc_open_stdio(void);
 
 /*
  * ion_proc_spawn -- start the running program again.

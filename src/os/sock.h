@@ -17,11 +17,11 @@
 #include "base/err.h"
 
 /* TCP_USER_TIMEOUT and keep-alive of accepted connections. */
-#define ION_SOCK_USER_TIMEOUT_MS    15000
-#define ION_SOCK_KEEPALIVE_IDLE_S   600
-#define ION_SOCK_KEEPALIVE_STEP_S   15
-#define ION_SOCK_KEEPALIVE_PROBES   9
-#define ION_SOCK_BACKLOG            4096
+#define ION_SOCK_USER_TIMEOUT_MS  15000
+#define ION_SOCK_KEEPALIVE_IDLE_S 600
+#define ION_SOCK_KEEPALIVE_STEP_S 15
+#define ION_SOCK_KEEPALIVE_PROBES 9
+#define ION_SOCK_BACKLOG          4096
 
 /* Room for the text of ion_sock_owner. */
 #define ION_SOCK_OWNER_LEN 96
@@ -29,6 +29,8 @@
 typedef struct {
     bool reuse_port; /* SO_REUSEPORT: one socket per worker index */
     bool v6_only;    /* false: "::" takes IPv4 too */
+    bool check_free; /* with reuse_port: refuse a port that anybody serves
+                        already, us included: set it for the first socket */
     int backlog;     /* TCP; 0 = ION_SOCK_BACKLOG */
 } ion_sock_opts_t;
 
@@ -48,9 +50,10 @@ bool ion_sock_has_ipv6(void);
  * accepted connections inherit.  Port 0: the kernel picks one.
  * Gives *fd.
  * Errors: ION_EXISTS address taken | ION_DENIED no right to that port |
- *         ION_NOTFOUND not an address of this machine | ION_SYS (errno); *why
- *         says what is wrong, with the owner of a taken port where it can be
- *         read, and what would be right.  It does not repeat the address.
+ *         ION_NOTFOUND not an address of this machine | ION_UNSUPPORTED no
+ *         IPv6 here | ION_SYS (errno); *why says what is wrong, with the owner
+ *         of a taken port where it can be read, and what would be right.  It
+ *         does not repeat the address.
  */
 ION_NODISCARD ion_err_t ion_sock_listen_tcp(const ion_addr_t *addr,
     const ion_sock_opts_t *opts, int *fd, ion_errtext_t *why);
@@ -72,8 +75,8 @@ ION_NODISCARD ion_err_t ion_sock_bind_udp(const ion_addr_t *addr,
  *         took it: try the next | ION_LIMIT no descriptor or memory left
  *         (errno): pause | ION_SYS (errno).
  */
-ION_NODISCARD ion_err_t ion_sock_accept(int listener, ion_addr_t *peer,
-    ion_addr_t *local, int *out);
+ION_NODISCARD ion_err_t ion_sock_accept(
+    int listener, ion_addr_t *peer, ion_addr_t *local, int *out);
 
 /*
  * ion_sock_local, ion_sock_peer -- the address of either end.
@@ -88,9 +91,10 @@ ION_NODISCARD ion_err_t ion_sock_peer(int fd, ion_addr_t *out);
  *
  * Looks for a listening TCP or a bound UDP socket of that port on a
  * conflicting address.  Costs a walk over /proc: for error texts only.
- * Errors: ION_NOTFOUND nobody, or not readable with our rights; text is "".
+ * Errors: ION_NOTFOUND nobody, or not readable with our rights; text is "" |
+ *         ION_SYS (errno).
  */
-ION_NODISCARD ion_err_t ion_sock_owner(const ion_addr_t *addr, bool is_udp,
-    char text[ION_SOCK_OWNER_LEN]);
+ION_NODISCARD ion_err_t ion_sock_owner(
+    const ion_addr_t *addr, bool is_udp, char text[ION_SOCK_OWNER_LEN]);
 
 #endif

@@ -30,8 +30,8 @@ typedef struct {
  * Errors: ION_EXISTS somebody listens there, or it is no socket | ION_RANGE
  *         path too long | ION_DENIED | ION_SYS (errno); *why has the reason.
  */
-ION_NODISCARD ion_err_t ion_unix_listen(const char *path, mode_t mode,
-    gid_t gid, int *fd, ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_unix_listen(
+    const char *path, mode_t mode, gid_t gid, int *fd, ion_errtext_t *why);
 
 /*
  * ion_unix_connect -- a connected stream socket, blocking, close-on-exec.
