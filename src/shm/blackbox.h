@@ -49,7 +49,6 @@ void ion_blackbox_disarm(void);
  *         is empty afterwards. Returns the length, 0 when nothing was said.
  * Errors: none.
  */
-size_t ion_blackbox_read(
-    ion_shm_t *shm, uint32_t slot, char *out, size_t cap);
+size_t ion_blackbox_read(ion_shm_t *shm, uint32_t slot, char *out, size_t cap);
 
 #endif

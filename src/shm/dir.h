@@ -160,8 +160,7 @@ uint32_t ion_dir_others(const ion_shm_t *shm, const ion_dir_entry_t *entry);
  *         slot in reach and handle it here. The record is free at once.
  * Errors: none.
  */
-void ion_dir_leave(
-    ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out);
+void ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out);
 
 /*
  * ion_dir_heir -- decide again what a HEIR message asks for.
@@ -171,8 +170,7 @@ void ion_dir_leave(
  *         with. A connection of our own slot is never the answer.
  * Errors: none.
  */
-void ion_dir_heir(
-    ion_shm_t *shm, const ion_key_t *key, ion_dir_left_t *out);
+void ion_dir_heir(ion_shm_t *shm, const ion_key_t *key, ion_dir_left_t *out);
 
 /*
  * ion_dir_lookup -- the active connection of a key.
@@ -197,8 +195,8 @@ bool ion_dir_is_fresh(const ion_shm_t *shm, const ion_dir_hit_t *hit);
  *
  * Errors: none.
  */
-void ion_dir_set_flags(ion_shm_t *shm, const ion_dir_entry_t *entry,
-    uint32_t set, uint32_t clear);
+void ion_dir_set_flags(
+    ion_shm_t *shm, const ion_dir_entry_t *entry, uint32_t set, uint32_t clear);
 
 /*
  * ion_dir_set_traffic -- publish a connection's numbers for `derp list`.

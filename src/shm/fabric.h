@@ -34,7 +34,7 @@
 #include "shm/ids.h"
 #include "shm/shm.h"
 
-#define ION_FABRIC_PAYLOAD_MAX 65536u      /* bytes of one packet */
+#define ION_FABRIC_PAYLOAD_MAX 65536u        /* bytes of one packet */
 #define ION_FABRIC_PENDING_MAX (1024 * 1024) /* control bytes per target */
 
 typedef struct ion_fabric ion_fabric_t;
@@ -179,7 +179,7 @@ void ion_fabric_ack(ion_fabric_t *fab, uint32_t slot);
  *         hung: it takes no control messages. Cleared when the slot dies.
  * Errors: none.
  */
-void ion_fabric_faults(const ion_fabric_t *fab, ion_slot_mask_t *corrupt,
-    ion_slot_mask_t *hung);
+void ion_fabric_faults(
+    const ion_fabric_t *fab, ion_slot_mask_t *corrupt, ion_slot_mask_t *hung);
 
 #endif

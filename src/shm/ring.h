@@ -89,8 +89,8 @@ uint64_t ion_ring_used(ion_ring_t *r);
  *         *len is the payload's length.
  * Errors: ION_AGAIN none | ION_MALF the producer is corrupt.
  */
-ION_NODISCARD ion_err_t ion_ring_peek(ion_ring_t *r,
-    ion_ring_header_t *header, const uint8_t **payload, size_t *len);
+ION_NODISCARD ion_err_t ion_ring_peek(ion_ring_t *r, ion_ring_header_t *header,
+    const uint8_t **payload, size_t *len);
 
 /* ion_ring_consume -- done with the record last peeked at. */
 void ion_ring_consume(ion_ring_t *r);

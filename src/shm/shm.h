@@ -43,7 +43,7 @@ typedef enum ion_slot_role {
 typedef struct ion_shm_geometry {
     uint32_t max_workers;  /* 1 .. 64 */
     uint32_t max_clients;  /* connections of the whole instance, 1 .. 2^24 */
-    uint64_t fabric_bytes; /* budget of all rings together */
+    uint64_t fabric_bytes; /* budget of the rings of live pairs */
     uint32_t nstats;       /* counters per process */
 } ion_shm_geometry_t;
 

@@ -68,8 +68,7 @@ void ion_slots_set_pid(ion_shm_t *shm, uint32_t slot, pid_t pid);
  *         is set by ion_shm_sweep alone.
  * Errors: none; a step the order above does not have is a panic.
  */
-void ion_slots_set_state(
-    ion_shm_t *shm, uint32_t slot, ion_slot_state_t state);
+void ion_slots_set_state(ion_shm_t *shm, uint32_t slot, ion_slot_state_t state);
 
 /*
  * ion_slots_get -- copy of one entry. Any process.
@@ -78,8 +77,7 @@ void ion_slots_set_state(
  *         changing right now may belong to two owners: for display only.
  * Errors: none.
  */
-void ion_slots_get(
-    const ion_shm_t *shm, uint32_t slot, ion_slot_info_t *out);
+void ion_slots_get(const ion_shm_t *shm, uint32_t slot, ion_slot_info_t *out);
 
 /*
  * ion_slots_is_retired -- have all live workers acked this DEAD slot?

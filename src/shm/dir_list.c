@@ -1,0 +1,143 @@
+/*
+ * dir_list.c -- walking over all connections: `derp list` and gauges.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Nothing here writes but the owner's numbers of its own connections. A row's
+ * cold fields are read between two looks at the life, like the hot ones.
+ */
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "shm/atom.h"
+#include "shm/dir.h"
+#include "shm/dir_int.h"
+#include "shm/shm_int.h"
+
+void
+ion_dir_set_traffic(ion_shm_t *shm, const ion_dir_entry_t *entry,
+    const ion_dir_traffic_t *traffic)
+{
+    ION_ASSERT(entry->conn.slot == shm->slot);
+    dir_record_t *r = dir_record(shm, entry->conn);
+    SHM_STORE_RLX(&r->packets_in, traffic->packets_in);
+    SHM_STORE_RLX(&r->bytes_in, traffic->bytes_in);
+    SHM_STORE_RLX(&r->packets_out, traffic->packets_out);
+    SHM_STORE_RLX(&r->bytes_out, traffic->bytes_out);
+    SHM_STORE_RLX(&r->drops, traffic->drops);
+}
+
+static void
+load_cold(const dir_record_t *r, ion_dir_row_t *row)
+{
+    uint64_t ip[2] = { SHM_LOAD_RLX(&r->ip[0]), SHM_LOAD_RLX(&r->ip[1]) };
+    uint32_t port = SHM_LOAD_RLX(&r->port);
+    memcpy(row->addr.ip, ip, sizeof(ip));
+    row->addr.port = (uint16_t)port;
+    row->addr.family = (uint8_t)(port >> 16);
+    row->connected_ms = SHM_LOAD_RLX(&r->connected_ms);
+    row->traffic = (ion_dir_traffic_t){
+        .packets_in = SHM_LOAD_RLX(&r->packets_in),
+        .bytes_in = SHM_LOAD_RLX(&r->bytes_in),
+        .packets_out = SHM_LOAD_RLX(&r->packets_out),
+        .bytes_out = SHM_LOAD_RLX(&r->bytes_out),
+        .drops = SHM_LOAD_RLX(&r->drops),
+    };
+}
+
+static bool
+read_row(const ion_shm_t *shm, uint64_t cell, ion_dir_row_t *row)
+{
+    dir_found_t found;
+    if (!dir_read_cell(shm, cell, &found)) {
+        return false;
+    }
+    *row = (ion_dir_row_t){
+        .key = found.key,
+        .conn = found.conn,
+        .flags = found.flags,
+        .tailnet = found.tailnet,
+        .seq = found.seq,
+    };
+    const dir_record_t *r = dir_record(shm, found.conn);
+    load_cold(r, row);
+    SHM_FENCE_ACQ();
+    if (SHM_LOAD_RLX(&r->life) != found.conn.life) {
+        return false;
+    }
+    ion_dir_hit_t hit;
+    row->is_active = ion_dir_lookup(shm, &row->key, &hit) == ION_OK &&
+                     ion_conn_id_eq(hit.conn, row->conn);
+    return true;
+}
+
+bool
+ion_dir_next(const ion_shm_t *shm, uint64_t *pos, ion_dir_row_t *row)
+{
+    uint64_t end = (uint64_t)shm->buckets * DIR_CELLS;
+    while (*pos < end) {
+        uint64_t at = (*pos)++;
+        const dir_bucket_t *b = &shm->bucket[at / DIR_CELLS];
+        uint64_t cell = SHM_LOAD(&b->cell[at % DIR_CELLS]);
+        if (cell != 0 && read_row(shm, cell, row)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The connections of one key, seen from one of them. */
+typedef struct dir_kin {
+    ion_conn_id_t self;
+    uint32_t count;
+    bool is_first; /* self is the lowest id: it stands for the key */
+} dir_kin_t;
+
+static bool
+is_lower(ion_conn_id_t a, ion_conn_id_t b)
+{
+    return a.slot != b.slot ? a.slot < b.slot : a.record < b.record;
+}
+
+static void
+count_kin(void *arg, const dir_found_t *found)
+{
+    dir_kin_t *kin = arg;
+    kin->count++;
+    if (is_lower(found->conn, kin->self)) {
+        kin->is_first = false;
+    }
+}
+
+static void
+count_conn(
+    const ion_shm_t *shm, const dir_found_t *found, ion_dir_counts_t *out)
+{
+    dir_path_t path = dir_path(shm, &found->key);
+    dir_kin_t kin = { .self = found->conn, .is_first = true };
+    dir_scan(shm, &path, count_kin, &kin);
+    out->conns++;
+    out->preferred += (found->flags & ION_DIR_PREFERRED) != 0;
+    out->not_ideal += (found->flags & ION_DIR_NOT_IDEAL) != 0;
+    out->keys += kin.is_first;
+    if (kin.count > 1) {
+        out->dup_conns++;
+        out->dup_keys += kin.is_first;
+    }
+}
+
+void
+ion_dir_count(const ion_shm_t *shm, ion_dir_counts_t *out)
+{
+    *out = (ion_dir_counts_t){ .keys = 0 };
+    for (uint32_t i = 0; i < shm->buckets; i++) {
+        for (size_t n = 0; n < DIR_CELLS; n++) {
+            uint64_t cell = SHM_LOAD(&shm->bucket[i].cell[n]);
+            dir_found_t found;
+            if (cell != 0 && dir_read_cell(shm, cell, &found)) {
+                count_conn(shm, &found, out);
+            }
+        }
+    }
+}
