@@ -36,7 +36,7 @@ GAUGES = ("derp_current_connections", "derp_current_home_connections",
           "derp_clients_local", "derp_current_dup_client_keys",
           "derp_current_dup_client_conns")
 
-ALERT = re.compile(r'\[(alert|emerg)\]|"level": ?"(alert|emerg)"')
+ALERT = re.compile(r'^\S+Z alert |"level": ?"alert"')
 
 
 def default_workers():
@@ -88,6 +88,7 @@ class Daemon:
         self.text = text
         self.env = env or {}
         self.netns = netns
+        self.stdio = None
         self.process = None
         self.notified = []
         self.clients = []
@@ -184,7 +185,8 @@ class Daemon:
             with self.netns or contextlib.nullcontext():
                 self.process = subprocess.Popen(
                     self.command(), env=env, stdin=subprocess.DEVNULL,
-                    stdout=out, stderr=err, start_new_session=True,
+                    stdout=self.stdio or out, stderr=self.stdio or err,
+                    start_new_session=True,
                     preexec_fn=_no_core)
         self.killed = False
         self.last_exit = None
