@@ -186,10 +186,9 @@ source_fire(derp_interests_t *t, derp_source_t *source, uint64_t seq,
 {
     size_t fired = 0;
 
-    ION_LIST_FOREACH_SAFE(it, tmp, &source->interests)
-    {
-        derp_interest_t *interest
-            = ION_CONTAINER_OF(it, derp_interest_t, of_source);
+    ION_LIST_FOREACH_SAFE(it, tmp, &source->interests) {
+        derp_interest_t *interest =
+            ION_CONTAINER_OF(it, derp_interest_t, of_source);
 
         if (interest->seq <= seq) {
             derp_receiver_t *receiver = interest->receiver;
@@ -215,10 +214,9 @@ derp_interests_gone(derp_interests_t *t, const ion_key_t *key, uint64_t seq,
 void
 derp_interests_withdraw(derp_interests_t *t, derp_receiver_t *receiver)
 {
-    ION_LIST_FOREACH_SAFE(it, tmp, &receiver->interests)
-    {
-        derp_interest_t *interest
-            = ION_CONTAINER_OF(it, derp_interest_t, of_receiver);
+    ION_LIST_FOREACH_SAFE(it, tmp, &receiver->interests) {
+        derp_interest_t *interest =
+            ION_CONTAINER_OF(it, derp_interest_t, of_receiver);
         derp_source_t *source = interest->source;
 
         interest_drop(t, interest);
@@ -233,8 +231,8 @@ derp_interests_walk_start(derp_interests_t *t)
 }
 
 bool
-derp_interests_walk(derp_interests_t *t, size_t budget,
-    derp_present_pt present, derp_gone_pt fire, void *arg)
+derp_interests_walk(derp_interests_t *t, size_t budget, derp_present_pt present,
+    derp_gone_pt fire, void *arg)
 {
     while (t->walk_left > 0 && budget > 0) {
         ion_list_t *first = ion_list_first(&t->all);

@@ -18,9 +18,9 @@ derp_queue_init(derp_queue_t *q)
 bool
 derp_queue_is_empty(const derp_queue_t *q)
 {
-    return q->fifo[DERP_KIND_DISCO].head == NULL
-        && q->fifo[DERP_KIND_OTHER].head == NULL
-        && q->fifo[DERP_KIND_CONTROL].head == NULL;
+    return q->fifo[DERP_KIND_DISCO].head == NULL &&
+           q->fifo[DERP_KIND_OTHER].head == NULL &&
+           q->fifo[DERP_KIND_CONTROL].head == NULL;
 }
 
 derp_packet_t *
@@ -79,9 +79,9 @@ is_control_due(const derp_queue_t *q)
     const derp_packet_t *disco = q->fifo[DERP_KIND_DISCO].head;
     const derp_packet_t *other = q->fifo[DERP_KIND_OTHER].head;
 
-    return control != NULL
-        && (disco == NULL || disco->order > control->order)
-        && (other == NULL || other->order > control->order);
+    return control != NULL &&
+           (disco == NULL || disco->order > control->order) &&
+           (other == NULL || other->order > control->order);
 }
 
 /* Must the head of this FIFO wait for a control frame ahead of it? */

@@ -63,7 +63,7 @@ derp_session_t *derp_relay_session(
  *
  * Errors: none; without memory the notice is lost.
  */
-void derp_relay_peer_gone(derp_session_t *to, const ion_key_t *key,
-    derp_gone_reason_t reason);
+void derp_relay_peer_gone(
+    derp_session_t *to, const ion_key_t *key, derp_gone_reason_t reason);
 
 #endif

@@ -28,6 +28,7 @@
 #include "base/bucket.h"
 #include "base/err.h"
 #include "base/list.h"
+#include "core/log.h"
 #include "crypto/keys.h"
 #include "derp/derp_interest.h"
 #include "derp/derp_queue.h"
@@ -40,7 +41,7 @@
 #define DERP_SESSION_MAGIC 0x64657270u
 #define DERP_STATE_FORM    1u
 #define DERP_ROUTES        8u
-#define DERP_SEEN          2u
+#define DERP_SEEN          4u
 
 struct derp_worker;
 
@@ -105,18 +106,18 @@ typedef struct derp_session {
     ion_io_t io;
     ion_timer_t timer; /* due at the earliest time of st */
     ion_reap_t reap;
-    uint64_t id; /* number in log lines */
-    bool was_full; /* the socket has refused bytes */
-    ion_list_t link;    /* of all sessions */
-    ion_list_t dirty;   /* has something to write */
-    ion_list_t again;   /* has input buffered in this process */
+    uint64_t id;      /* number in log lines */
+    bool is_full;     /* the socket takes no more: wait until it is writable */
+    ion_list_t link;  /* of all sessions */
+    ion_list_t dirty; /* has something to write */
+    ion_list_t again; /* has input buffered in this process */
     ion_list_t partial; /* holds a half-received frame */
     ion_list_t traffic; /* its numbers have changed */
     derp_queue_t queue;
-    derp_packet_t *gather;   /* payload of the open frame, from byte 5 on */
-    derp_packet_t *held;     /* input that waits for resume_at */
-    uint32_t held_pos;       /* bytes of held that are used up */
-    derp_route_t *routes;    /* DERP_ROUTES of them, once it has sent */
+    derp_packet_t *gather; /* payload of the open frame, from byte 5 on */
+    derp_packet_t *held;   /* input that waits for resume_at */
+    uint32_t held_pos;     /* bytes of held that are used up */
+    derp_route_t *routes;  /* DERP_ROUTES of them, once it has sent */
     derp_receiver_t receiver;
     ion_conn_id_t seen[DERP_SEEN]; /* sources whose interest is armed */
 } derp_session_t;
@@ -192,11 +193,18 @@ void derp_session_read(derp_session_t *s);
 void derp_session_limit(derp_session_t *s);
 
 /*
- * derp_session_log -- write a log line about a session, with its number,
- * address and key. level as for ion_log; err is an errno value or 0.
+ * derp_session_logger -- a log whose lines carry the session's number,
+ * address and key; valid while the session is.
  */
-void derp_session_log(const derp_session_t *s, int level, int err,
-    const char *text);
+ion_log_t derp_session_logger(const derp_session_t *s);
+
+/* One line that a peer can cause; a macro because the rate limit of such
+ * lines is one per format string. */
+#define DERP_LOG(s, level, err, ...)                                           \
+    do {                                                                       \
+        ion_log_t derp_log_ = derp_session_logger(s);                          \
+        ion_log_peer(&derp_log_, (level), (err), __VA_ARGS__);                 \
+    } while (0)
 
 /*
  * derp_input -- dispatch bytes from the client, frame by frame (derp_frames.c).
@@ -219,8 +227,7 @@ void derp_input_resume(derp_session_t *s);
  *
  * Errors: as ion_stream_write.
  */
-ION_NODISCARD ion_err_t derp_login_greet(
-    derp_session_t *s, bool is_fast_start);
+ION_NODISCARD ion_err_t derp_login_greet(derp_session_t *s, bool is_fast_start);
 
 /*
  * derp_login_finish -- check a ClientInfo payload, register, answer.

@@ -48,17 +48,18 @@ typedef struct derp_worker {
     ion_io_t doorbell;
     ion_loop_hook_t hook;
     bool is_fabric_behind; /* the last drain ended with its budget */
-    bool is_walking;       /* interests are being looked at for dead slots */
     bool is_idle_told;
-    ion_slot_mask_t walking; /* the dead slots that walk is for */
+    ion_slot_mask_t walking;  /* dead slots for which interests are walked */
+    ion_slot_mask_t reported; /* faulty slots that the log names already */
 
     derp_pool_t *pool;
     derp_interests_t *interests;
     ion_slab_t *sessions;
     ion_slab_t *routes;
     derp_session_t **by_record; /* record of our slot -> session */
-    uint32_t record_count;
+    uint32_t record_cap;
 
+    ion_reap_t reap;
     ion_list_t all;
     ion_list_t dirty;
     ion_list_t again;
@@ -70,8 +71,9 @@ typedef struct derp_worker {
     size_t suspect_count;
     size_t suspect_cap;
 
+    uint64_t rate; /* the limits that live sessions have */
+    uint64_t burst;
     double queue_ms; /* moving average */
-    uint8_t input[DERP_READ_BUDGET];
     uint8_t chunk[DERP_CHUNK];
     size_t chunk_len;
 } derp_worker_t;
@@ -95,8 +97,20 @@ derp_worker_t *derp_worker_of(ion_process_t *p);
 /* derp_worker_conf -- the configuration in force; never kept. */
 const derp_conf_t *derp_worker_conf(const derp_worker_t *w);
 
-/* derp_worker_session_ended -- account for a session that has closed. */
-void derp_worker_session_ended(derp_worker_t *w);
+/*
+ * derp_worker_registered -- a session has entered the directory: it can be
+ * found by its record, and is live.
+ *
+ * Errors: ION_NOMEM; nothing changed.
+ */
+ION_NODISCARD ion_err_t derp_worker_registered(
+    derp_worker_t *w, derp_session_t *s);
+
+/* derp_worker_unregistered -- the opposite.  Errors: none. */
+void derp_worker_unregistered(derp_worker_t *w, derp_session_t *s);
+
+/* derp_worker_ended -- a session is gone; a draining worker may be idle. */
+void derp_worker_ended(derp_worker_t *w);
 
 /* derp_count -- add to one of the module's counters.  Errors: none. */
 static inline void

@@ -1,0 +1,154 @@
+/*
+ * derp_module.c -- the relay as the rest of the program sees it: keys, routes,
+ * callbacks.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <string.h>
+
+#include "core/conf.h"
+#include "core/settings.h"
+#include "derp/derp.h"
+#include "derp/derp_session.h"
+#include "derp/derp_worker.h"
+#include "http/conn.h"
+#include "http/route.h"
+#include "proto/http1.h"
+
+const ion_directive_t derp_directives[] = {
+    ION_D(UINT, "derp.send_queue", derp_conf_t, send_queue, .def = "32",
+        .min = 1, .max = 65536,
+        .doc = "Packets that wait for one client, of each class (disco, "
+               "other), before the oldest is dropped."),
+    ION_D(MSEC, "derp.write_timeout", derp_conf_t, write_timeout_ms,
+        .def = "2s", .min = 100, .max = 600000, .zero_ok = true,
+        .doc = "A client that does not take what was sent to it within this "
+               "time is closed; 0 = never."),
+    ION_D(SIZE, "derp.client_rate", derp_conf_t, client_rate, .def = "0",
+        .min = 0, .max = UINT64_C(1) << 40,
+        .doc = "Bytes per second that the relay reads from one client; 0 = "
+               "not limited."),
+    ION_D(SIZE, "derp.client_burst", derp_conf_t, client_burst, .def = "0",
+        .min = 0, .max = UINT64_C(1) << 40,
+        .doc = "Bytes that a client may send at once on top of "
+               "derp.client_rate; raised to 65568, one full packet."),
+    ION_D_END,
+};
+
+static void
+reply_text(struct ion_http_conn *c, int status, const char *body, bool close)
+{
+    ion_http_reply_t reply = {
+        .status = status,
+        .content_type = ION_STR("text/plain; charset=utf-8"),
+        .body = ion_str_from(body),
+        .extra_headers = ION_STR("X-Content-Type-Options: nosniff\r\n"),
+        .close = close,
+    };
+
+    ion_http_reply(c, &reply);
+}
+
+static void
+on_probe(struct ion_http_conn *c, const http1_request_t *req, void *arg)
+{
+    ion_http_reply_t reply = {
+        .status = 200,
+        .extra_headers = ION_STR("Access-Control-Allow-Origin: *\r\n"),
+    };
+
+    (void)arg;
+    if (!ion_str_eq(req->method, ION_STR("GET")) &&
+        !ion_str_eq(req->method, ION_STR("HEAD")))
+    {
+        reply_text(c, 405, "bogus probe method\n", false);
+        return;
+    }
+    ion_http_reply(c, &reply);
+}
+
+static bool
+has_derp(ion_str_t protocols)
+{
+    return protocols.p != NULL &&
+           memmem(protocols.p, protocols.len, "derp", 4) != NULL;
+}
+
+/* Answers what is not an upgrade to DERP; true when it has. */
+static bool
+refuse_upgrade(
+    struct ion_http_conn *c, const http1_request_t *req, ion_process_t *p)
+{
+    ion_str_t upgrade = http1_header(req, "Upgrade");
+    bool is_websocket = ion_str_ieq(upgrade, ION_STR("websocket"));
+
+    if (ion_cycle_settings(p->cycle)->derp_disabled) {
+        reply_text(c, 404, "derp server disabled\n", false);
+    } else if (!is_websocket && !ion_str_ieq(upgrade, ION_STR("derp"))) {
+        reply_text(c, 426, "DERP requires connection upgrade\n", false);
+    } else if (!ion_str_eq(req->method, ION_STR("GET"))) {
+        reply_text(c, 405, "an upgrade to DERP is a GET\n", true);
+    } else if (req->minor != 1 || req->has_body) {
+        reply_text(
+            c, 400, "an upgrade to DERP is HTTP/1.1 and has no body\n", true);
+    } else if (is_websocket &&
+               has_derp(http1_header(req, "Sec-WebSocket-Protocol")))
+    {
+        reply_text(c, 501, "DERP over WebSocket is not served here\n", true);
+    } else if (p->draining) {
+        reply_text(c, 503, "this worker takes no new clients\n", true);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void
+on_derp(struct ion_http_conn *c, const http1_request_t *req, void *arg)
+{
+    ion_process_t *p = arg;
+    derp_worker_t *w = derp_worker_of(p);
+    derp_opening_t opening = { 0 };
+    ion_http_taken_t taken;
+
+    if (refuse_upgrade(c, req, p)) {
+        return;
+    }
+    opening.is_fast_start =
+        ion_str_eq(http1_header(req, "Derp-Fast-Start"), ION_STR("1"));
+    opening.is_not_ideal = http1_header(req, "Ideal-Node").len > 0;
+    ion_http_take(c, &taken);
+    opening.stream = taken.stream;
+    opening.rest = taken.rest;
+    opening.rest_len = taken.rest_len;
+    opening.peer = taken.peer;
+    opening.id = taken.id;
+    if (derp_session_open(w, &opening) != ION_OK) {
+        ion_log_peer(&w->log, ION_LOG_WARN, 0,
+            "a client could not be taken on: no memory or descriptors left");
+    }
+}
+
+static const ion_http_route_t derp_routes[] = {
+    { "/derp", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN,
+        on_derp },
+    { "/derp/probe", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN,
+        on_probe },
+    { "/derp/latency-check",
+        ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN, on_probe },
+    { NULL, 0, NULL },
+};
+
+const ion_module_t derp_module = {
+    .name = "derp",
+    .roles = ION_ROLE_WORKER,
+    .directives = derp_directives,
+    .conf_size = sizeof(derp_conf_t),
+    .stats = derp_stats,
+    .stat_count = DERP_STAT_COUNT,
+    .routes = derp_routes,
+    .start = derp_worker_start,
+    .commit = derp_worker_commit,
+    .drain = derp_worker_drain,
+    .stop = derp_worker_stop,
+};

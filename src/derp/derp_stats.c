@@ -1,0 +1,185 @@
+/*
+ * derp_stats.c -- names of the relay's counters, and those that need more
+ * than an addition.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "derp/derp_stats.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "derp/derp_worker.h"
+
+#define QUEUE_MS_WEIGHT 0.1
+
+/* clang-format off */
+#define COUNTER(idx, name_, labels_, help_)                                   \
+    [idx] = { .name = (name_), .labels = (labels_),                           \
+        .type = ION_STAT_COUNTER, .help = (help_) }
+#define GAUGE(idx, name_, help_)                                              \
+    [idx] = { .name = (name_), .labels = NULL,                                \
+        .type = ION_STAT_GAUGE, .help = (help_) }
+#define UNTYPED(idx, name_, help_)                                            \
+    [idx] = { .name = (name_), .labels = NULL,                                \
+        .type = ION_STAT_UNTYPED, .help = (help_) }
+
+/* the two kinds of one reason */
+#define DROPS(base, name_, why, word, help_)                                  \
+    COUNTER((base) + 2 * (why), name_,                                        \
+        "reason=\"" word "\",kind=\"disco\"", help_),                         \
+    COUNTER((base) + 2 * (why) + 1, name_,                                    \
+        "reason=\"" word "\",kind=\"other\"", NULL)
+#define ALL_DROPS(base, name_, help_)                                         \
+    DROPS(base, name_, DERP_DROP_UNKNOWN_DEST, "unknown_dest", help_),        \
+    DROPS(base, name_, DERP_DROP_UNKNOWN_DEST_ON_FWD,                         \
+        "unknown_dest_on_fwd", NULL),                                         \
+    DROPS(base, name_, DERP_DROP_GONE_DISCONNECTED,                           \
+        "gone_disconnected", NULL),                                           \
+    DROPS(base, name_, DERP_DROP_QUEUE_HEAD, "queue_head", NULL),             \
+    DROPS(base, name_, DERP_DROP_QUEUE_TAIL, "queue_tail", NULL),             \
+    DROPS(base, name_, DERP_DROP_WRITE_ERROR, "write_error", NULL),           \
+    DROPS(base, name_, DERP_DROP_DUP_CLIENT, "dup_client", NULL)
+#define RTT(cls, word, help_)                                                 \
+    COUNTER((int)DERP_STAT_RTT + (int)(cls), "derp_tcp_rtt",                  \
+        "le=\"" word "\"", help_)
+
+const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
+    COUNTER(DERP_STAT_ACCEPTS, "derp_accepts", NULL,
+        "DERP connections begun, before their login."),
+    GAUGE(DERP_STAT_CONNECTIONS, "derp_current_connections",
+        "Clients that are logged in."),
+    GAUGE(DERP_STAT_HOME, "derp_current_home_connections",
+        "Clients that call this relay their home."),
+    GAUGE(DERP_STAT_NOT_IDEAL, "derp_current_notideal_connections",
+        "Clients that would rather be on another node."),
+    COUNTER(DERP_STAT_DUP_TOTAL, "derp_total_dup_client_conns", NULL,
+        "Connections that became one of several of the same key."),
+    COUNTER(DERP_STAT_BYTES_RECEIVED, "derp_bytes_received", NULL,
+        "Payload bytes of packets from clients."),
+    COUNTER(DERP_STAT_BYTES_SENT, "derp_bytes_sent", NULL,
+        "Payload bytes of packets to clients."),
+    COUNTER(DERP_STAT_PACKETS_RECEIVED, "derp_packets_received", NULL,
+        "Packets from clients."),
+    COUNTER(DERP_STAT_PACKETS_SENT, "derp_packets_sent", NULL,
+        "Packets to clients."),
+    COUNTER(DERP_STAT_RECEIVED_DISCO, "derp_packets_received_kind",
+        "kind=\"disco\"", "Packets from clients by kind."),
+    COUNTER(DERP_STAT_RECEIVED_OTHER, "derp_packets_received_kind",
+        "kind=\"other\"", NULL),
+    COUNTER(DERP_STAT_GONE_DISCONNECTED, "derp_peer_gone_disconnected_frames",
+        NULL, "PeerGone frames for peers that have left."),
+    COUNTER(DERP_STAT_GONE_NOT_HERE, "derp_peer_gone_not_here_frames", NULL,
+        "PeerGone frames for peers that are not here."),
+    COUNTER(DERP_STAT_GOT_PING, "derp_got_ping", NULL,
+        "Ping frames from clients."),
+    COUNTER(DERP_STAT_SENT_PONG, "derp_sent_pong", NULL,
+        "Pong frames to clients."),
+    COUNTER(DERP_STAT_HOME_MOVES_IN, "derp_home_moves_in", NULL,
+        "Clients that made this relay their home later than at login."),
+    COUNTER(DERP_STAT_HOME_MOVES_OUT, "derp_home_moves_out", NULL,
+        "Clients that chose another home while connected."),
+    COUNTER(DERP_STAT_WRITE_TIMEOUTS, "derp_sclient_write_timeouts", NULL,
+        "Clients closed because they took nothing within the write timeout."),
+    COUNTER(DERP_STAT_UNKNOWN_FRAMES, "derp_unknown_frames", NULL,
+        "Frames from clients that were read and ignored."),
+    UNTYPED(DERP_STAT_QUEUE_MS, "derp_average_queue_duration_ms",
+        "Moving average of the time packets wait in a client's queue."),
+    UNTYPED(DERP_STAT_RATE_BYTES, "derp_rate_limit_per_client_bytes_per_second",
+        "derp.client_rate in force; 0 = not limited."),
+    UNTYPED(DERP_STAT_RATE_BURST, "derp_rate_limit_per_client_burst_bytes",
+        "derp.client_burst in force."),
+    COUNTER(DERP_STAT_RATE_WAITED, "derp_rate_limit_per_client_waited", NULL,
+        "Waits that the rate limit put upon clients."),
+    COUNTER(DERP_STAT_LOGIN_OK, "ionscale_logins", "outcome=\"ok\"",
+        "Ends of DERP logins."),
+    COUNTER(DERP_STAT_LOGIN_FAILED, "ionscale_logins", "outcome=\"failed\"",
+        NULL),
+    COUNTER(DERP_STAT_LOGIN_TIMEOUT, "ionscale_logins", "outcome=\"timeout\"",
+        NULL),
+    COUNTER(DERP_STAT_LOGIN_FULL, "ionscale_logins", "outcome=\"full\"", NULL),
+    COUNTER(DERP_STAT_FABRIC_PACKETS, "ionscale_fabric_packets", NULL,
+        "Packets handed to another worker."),
+    COUNTER(DERP_STAT_FABRIC_BYTES, "ionscale_fabric_bytes", NULL,
+        "Payload bytes of those packets."),
+    COUNTER(DERP_STAT_FABRIC_FULL, "ionscale_fabric_full", NULL,
+        "Packets dropped because another worker was short of CPU."),
+    COUNTER(DERP_STAT_FABRIC_CONTROLS, "ionscale_fabric_controls", NULL,
+        "Messages about clients handed to another worker."),
+    ALL_DROPS((int)DERP_STAT_PACKETS_DROPPED, "derp_packets_dropped",
+        "Packets that did not reach a client, by reason and kind."),
+    ALL_DROPS((int)DERP_STAT_BYTES_DROPPED, "derp_bytes_dropped",
+        "Payload bytes of those packets."),
+    RTT(DERP_RTT_10MS, "10ms", "Round-trip times of client connections."),
+    RTT(DERP_RTT_20MS, "20ms", NULL),
+    RTT(DERP_RTT_50MS, "50ms", NULL),
+    RTT(DERP_RTT_100MS, "100ms", NULL),
+    RTT(DERP_RTT_150MS, "150ms", NULL),
+    RTT(DERP_RTT_250MS, "250ms", NULL),
+    RTT(DERP_RTT_500MS, "500ms", NULL),
+    RTT(DERP_RTT_INF, "inf", NULL),
+    RTT(DERP_RTT_NON_TCP, "non-tcp", NULL),
+    RTT(DERP_RTT_ERROR, "error", NULL),
+};
+/* clang-format on */
+
+derp_rtt_t
+derp_stats_rtt_class(uint32_t rtt_us)
+{
+    static const uint32_t limits_ms[] = { 10, 20, 50, 100, 150, 250, 500 };
+    size_t i = 0;
+
+    while (i < ION_ARRAY_LEN(limits_ms) && rtt_us > limits_ms[i] * 1000) {
+        i++;
+    }
+    return (derp_rtt_t)i;
+}
+
+void
+derp_stats_sample_rtt(derp_session_t *s)
+{
+    ion_mono_t now = ion_loop_now(s->w->loop);
+    int fd = ion_stream_fd(s->stream);
+    int protocol = 0;
+    socklen_t len = sizeof(protocol);
+    derp_rtt_t cls = DERP_RTT_NON_TCP;
+
+    if (now < s->st.rtt_due) {
+        return;
+    }
+    s->st.rtt_due = now + DERP_RTT_PERIOD;
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+        protocol == IPPROTO_TCP)
+    {
+        struct tcp_info info;
+
+        len = sizeof(info);
+        if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0) {
+            cls = derp_stats_rtt_class(info.tcpi_rtt);
+        } else {
+            cls = DERP_RTT_ERROR;
+        }
+    }
+    derp_count(s->w, (size_t)DERP_STAT_RTT + (size_t)cls, 1);
+}
+
+void
+derp_count_drop(derp_worker_t *w, derp_drop_t why, derp_kind_t kind, size_t len)
+{
+    size_t place = 2 * (size_t)why + (kind == DERP_KIND_DISCO ? 0 : 1);
+
+    derp_count(w, DERP_STAT_PACKETS_DROPPED + place, 1);
+    derp_count(w, DERP_STAT_BYTES_DROPPED + place, len);
+}
+
+void
+derp_count_queue_time(derp_worker_t *w, const derp_packet_t *packet)
+{
+    ion_mono_t waited = ion_loop_now(w->loop) - packet->queued_at;
+    double ms = (double)waited / 1e6;
+
+    w->queue_ms += QUEUE_MS_WEIGHT * (ms - w->queue_ms);
+    ion_stat_set(w->stats, DERP_STAT_QUEUE_MS, (uint64_t)(w->queue_ms + 0.5));
+}
