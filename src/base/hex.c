@@ -6,8 +6,6 @@
 
 #include "base/hex.h"
 
-#include <errno.h>
-#include <sodium.h>
 #include <string.h>
 
 /* The nibble's digit without a table, so without a secret-dependent load. */
@@ -64,21 +62,91 @@ ion_hex_decode(void *out, size_t n, ion_str_t text)
     return ION_OK;
 }
 
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 void
 ion_base64_encode(char *out, const void *p, size_t n)
 {
-    sodium_bin2base64(
-        out, ION_BASE64_LEN(n) + 1, p, n, sodium_base64_VARIANT_ORIGINAL);
+    const uint8_t *in = p;
+    for (size_t i = 0; i < n; i += 3) {
+        size_t left = ION_MIN(n - i, (size_t)3);
+        uint32_t v = (uint32_t)in[i] << 16;
+        v |= left > 1 ? (uint32_t)in[i + 1] << 8 : 0;
+        v |= left > 2 ? (uint32_t)in[i + 2] : 0;
+        out[0] = base64_digits[v >> 18];
+        out[1] = base64_digits[v >> 12 & 63];
+        out[2] = left > 1 ? base64_digits[v >> 6 & 63] : '=';
+        out[3] = left > 2 ? base64_digits[v & 63] : '=';
+        out += 4;
+    }
+    *out = '\0';
+}
+
+/* The next character that is not a line end; -1 at the end of the text. */
+static int
+next_base64(ion_str_t *text)
+{
+    while (text->len > 0) {
+        char c = *text->p++;
+        text->len--;
+        if (c != '\r' && c != '\n') {
+            return (unsigned char)c;
+        }
+    }
+    return -1;
+}
+
+/*
+ * Four characters to bytes; their number is 3, or less in the last group,
+ * and 0 when it is no group.
+ */
+static size_t
+decode_group(const int c[4], uint8_t out[3])
+{
+    uint32_t v = 0;
+    size_t pad = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const char *at = c[i] > 0 ? strchr(base64_digits, c[i]) : NULL;
+        if (at != NULL && pad == 0) {
+            v = v << 6 | (uint32_t)(at - base64_digits);
+        } else if (c[i] == '=' && i >= 2) {
+            v <<= 6;
+            pad++;
+        } else {
+            return 0;
+        }
+    }
+    out[0] = (uint8_t)(v >> 16);
+    out[1] = (uint8_t)(v >> 8);
+    out[2] = (uint8_t)v;
+    uint32_t unused = pad == 2 ? v & 0xffffU : pad == 1 ? v & 0xffU : 0;
+    return unused == 0 ? 3 - pad : 0;
 }
 
 ion_err_t
 ion_base64_decode(void *out, size_t cap, ion_str_t text, size_t *len)
 {
-    errno = 0;
-    int rc = sodium_base642bin(out, cap, text.p, text.len, "\r\n", len, NULL,
-        sodium_base64_VARIANT_ORIGINAL);
-    if (rc == 0) {
-        return ION_OK;
+    uint8_t *to = out;
+    size_t used = 0;
+    size_t n = 3;
+    int c[4];
+    while ((c[0] = next_base64(&text)) >= 0) {
+        uint8_t bytes[3];
+        c[1] = next_base64(&text);
+        c[2] = next_base64(&text);
+        c[3] = next_base64(&text);
+        bool ended = n < 3; /* the group before this one was padded */
+        n = decode_group(c, bytes);
+        if (ended || n == 0) {
+            return ION_MALF;
+        }
+        if (n > cap - used) {
+            return ION_LIMIT;
+        }
+        memcpy(to + used, bytes, n);
+        used += n;
     }
-    return errno == ERANGE ? ION_LIMIT : ION_MALF;
+    *len = used;
+    return ION_OK;
 }
