@@ -1,0 +1,291 @@
+"""Processes that die: by SIGKILL under traffic, and by their own fault.
+
+SPDX-License-Identifier: BSD-2-Clause
+
+Each case says what must go on before it kills.
+"""
+
+import random
+import signal
+import socket
+import time
+
+import pytest
+
+from kit import proc, wire
+from kit.clock import wait_until
+from kit.daemon import default_workers
+from kit.placement import CROSS, place, place_one
+from kit.traffic import Traffic
+from kit.transport import Closed, Timeout
+
+
+def survivors(one, victim):
+    """A pair that does not touch the victim's worker."""
+    pair = []
+    for _ in range(2):
+        pair.append(place_one(one, lambda index: index != victim))
+    return pair
+
+
+def several():
+    """These cases say something about more than one worker."""
+    return max(2, default_workers())
+
+
+def frame_or_none(client):
+    try:
+        return client.recv(0.2)
+    except Timeout:
+        return None
+
+
+def respawned(one, role, index, old):
+    def there():
+        found = [item for item in one.processes(role)
+                 if item["index"] == index and item["pid"] != old
+                 and item["state"] == "live"]
+        return found and found[0]["pid"]
+    return wait_until(there, what=f"a new {role} {index}")
+
+
+def test_kill_worker(server):
+    """Goes on: all that is between other workers' clients, the keeper's
+    answers, STUN. Lost: the worker's own clients, of whom the others
+    hear. Then: a new worker in its place, the port never closed."""
+    one = server(workers=several())
+    victims = [one.client() for _ in range(6)]
+    victim = one.worker_of(victims[0])
+    peer, other = survivors(one, victim)
+    a = place_one(one, lambda index: index == victim)
+    a.send_packet(peer.public, b"before")
+    assert peer.recv_packet() == (a.public, b"before")
+    lost = [client for client in victims + [a]
+            if one.worker_of(client) == victim]
+    pid = one.pid("worker", victim)
+    before = one.counters()
+    stun = one.stun()
+    # peer must learn that a is gone; other never heard of a.
+    proc.kill(pid)
+    assert peer.recv() == (wire.PEER_GONE, a.public + b"\0")
+    with Traffic((other, peer), (peer, other)) as traffic:
+        for client in lost:
+            client.expect_closed()
+        assert stun.ask()[0] == stun.local
+        respawned(one, "worker", victim, pid)
+        traffic.progress()
+    now = one.counters()
+    assert now["ionscale_worker_deaths"] == (
+        before["ionscale_worker_deaths"] + 1)
+    # Counters of the dead are kept.
+    assert now["derp_accepts"] >= before["derp_accepts"]
+    assert now["derp_packets_sent"] > before["derp_packets_sent"]
+    newcomer = place_one(one, lambda index: index == victim, a.key)
+    newcomer.roundtrip(peer)
+    assert one.counter("derp_current_connections") == len(
+        one.derp_list())
+    one.wait_log(rf"worker.*\b{pid}\b")
+
+
+def test_kill_worker_hands_a_key_to_its_heir(server):
+    """A key with connections on two workers stays reachable."""
+    one = server(workers=several())
+    key = wire.Key()
+    c1, c2 = place(one, CROSS, keys=[key, key])
+    sender = place_one(
+        one, lambda index: index != one.worker_of(c2))
+    sender.send_packet(key.public, b"to c2")
+    assert c2.recv_packet() == (sender.public, b"to c2")
+    proc.kill(one.pid("worker", one.worker_of(c2)))
+    c2.expect_closed()
+
+    def arrives():
+        sender.send_packet(key.public, b"to c1")
+        return frame_or_none(c1)
+    assert wait_until(arrives) == (
+        wire.RECV_PACKET, sender.public + b"to c1")
+    assert one.is_registered(key)
+
+
+def test_kill_every_worker_in_turn(server):
+    """Five rounds of killing them all; the last state is clean."""
+    one = server(workers=several())
+    for _ in range(5):
+        clients = [one.client() for _ in range(6)]
+        for index in range(one.workers):
+            pid = one.pid("worker", index)
+            proc.kill(pid)
+            wait_until(lambda: not proc.alive(pid))
+        for client in clients:
+            client.expect_closed()
+        wait_until(lambda: all(
+            item["state"] == "live" for item in one.processes()))
+        wait_until(lambda: len(one.pids("worker")) == one.workers)
+        wait_until(lambda: one.derp_list() == [])
+        a, b = one.client(), one.client()
+        a.roundtrip(b)
+        a.close()
+        b.close()
+
+
+def test_kill_the_only_worker(server):
+    """Connections queue meanwhile and are served by the next one."""
+    one = server(workers=1)
+    a = one.client()
+    pid = one.pid("worker")
+    proc.kill(pid)
+    a.expect_closed()
+    b, c = one.client(), one.client()
+    b.roundtrip(c)
+    assert one.pid("worker") != pid
+
+
+def test_worker_that_keeps_dying_is_held_back(server):
+    """Deaths right after ready slow the respawning down, and say so."""
+    one = server(workers=1)
+    deaths = 0
+    start = time.monotonic()
+    last = None
+    while time.monotonic() - start < 6:
+        live = [item for item in one.processes("worker")
+                if item["state"] == "live" and item["pid"] != last]
+        if live:
+            last = live[0]["pid"]
+            proc.kill(last)
+            deaths += 1
+        time.sleep(0.02)
+    assert 2 <= deaths <= 30, deaths
+    wait_until(lambda: [item for item in one.processes("worker")
+                        if item["state"] == "live"
+                        and item["pid"] != last], 30)
+    one.client().roundtrip(one.client())
+
+
+def test_kill_keeper(server):
+    """Goes on: every session and packet. Pauses: the control socket,
+    where a client queues until the new keeper is there."""
+    one = server()
+    a, b = one.client(), one.client()
+    keeper = one.pid("keeper")
+    before = one.counters()
+    with Traffic((a, b), (b, a)) as traffic:
+        traffic.progress()
+        held = one.control()
+        held.ask("status")
+        proc.kill(keeper)
+        # This question is asked at once, whoever is there to answer.
+        assert one.ask("status")["pid"] == one.process.pid
+        with pytest.raises((EOFError, ConnectionError)):
+            held.ask("status")
+        held.close()
+        traffic.progress()
+        assert respawned(one, "keeper", 0, keeper) != keeper
+        listed = {item["key"] for item in one.derp_list()}
+        assert {a.key.text, b.key.text} <= listed
+        traffic.progress()
+    now = one.counters()
+    sent = sum(flow.sent for flow in traffic.flows)
+    assert now["derp_packets_sent"] - before["derp_packets_sent"] == sent
+    assert one.client().is_open()
+    one.reconfigure({"derp": {"send_queue": 44}})
+
+
+def test_kill_master(server):
+    """Nothing goes on: the children leave within a second or so, the
+    ports are free, and a new start finds nothing in its way."""
+    one = server()
+    clients = [one.client(tls=tls) for tls in (None, "1.2", "1.3")]
+    pids = one.pids()
+    with Traffic((clients[1], clients[2])) as traffic:
+        traffic.progress()
+        traffic.flows[0].stopping.set()
+    proc.kill(one.process.pid)
+    start = time.monotonic()
+    wait_until(lambda: not any(proc.alive(pid) for pid in pids), 5)
+    assert time.monotonic() - start < 2
+    one.process.wait()
+    for client in clients:
+        client.expect_closed()
+    for addr in (one.addr, one.metrics_addr):
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(addr, 1)
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind(one.stun_addr)
+    udp.close()
+    # The same ports again, and the same key.
+    host, port = one.addr
+    one.conf["listen_addr"] = f"{host}:{port}"
+    public = clients[0].server_public
+    one.start()
+    assert one.client().server_public == public
+
+
+@pytest.mark.parametrize("number", [
+    signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
+@pytest.mark.parametrize("role", ["worker", "keeper", "master"])
+def test_fault_leaves_a_black_box_line(server, role, number):
+    """The log names the role and the signal, with a backtrace."""
+    one = server()
+    a = one.client()
+    pid = one.pid(role)
+    index = one.worker_of(a) if role == "worker" else 0
+    if role == "worker":
+        pid = one.pid(role, index)
+    name = signal.Signals(number).name
+    label = role + (str(index) if role == "worker" else "")
+    one.allow(rf"{label}|{role}")
+    proc.kill(pid, number)
+    if role == "master":
+        assert one.process.wait() == -number
+        wait_until(lambda: not proc.session_members(pid), 5)
+        one.killed = True
+        a.expect_closed()
+    else:
+        respawned(one, role, index, pid)
+        assert one.client().is_open()
+    one.wait_log(rf"alert .*{role}.*{name}|alert .*{name}.*{role}")
+    one.wait_log(r"#\d+ \S*\+0x[0-9a-f]+")
+
+
+def test_frozen_worker_is_ended_by_the_master(server):
+    """Work pending and no heartbeat for 10 s: SIGABRT, black box."""
+    one = server(workers=2)
+    a, b = place(one, CROSS)
+    home = one.worker_of(a)
+    pid = one.pid("worker", home)
+    one.allow(r"worker")
+    proc.kill(pid, signal.SIGSTOP)
+    try:
+        # Work for it: bytes on its sockets, packets on its rings.
+        a.ping()
+        b.send_packet(a.public, b"anybody there")
+        b.fence()
+        one.wait_log(r"alert .*worker", 25)
+    finally:
+        if proc.alive(pid):
+            proc.kill(pid, signal.SIGCONT)
+    respawned(one, "worker", home, pid)
+    assert b.is_open()
+
+
+def test_kill_random_processes_under_load(server):
+    """Half a minute's worth of deaths in a few seconds; then clean."""
+    one = server(workers=several())
+    rng = random.Random(7)
+    for _ in range(12):
+        pair = [one.client(), one.client()]
+        try:
+            pair[0].send_packet(pair[1].public, b"x")
+        except Closed:
+            pass
+        victim = rng.choice([item for item in one.processes()
+                             if item["role"] != "master"])
+        proc.kill(victim["pid"])
+        wait_until(lambda: not proc.alive(victim["pid"]))
+        wait_until(lambda: all(
+            item["state"] == "live" for item in one.processes())
+            and len(one.pids()) == one.workers + 2, 30)
+        for client in pair:
+            client.close()
+    a, b = one.client(), one.client()
+    a.roundtrip(b)

@@ -1,0 +1,183 @@
+"""Counters: as Prometheus text, in status, and that they are right.
+
+SPDX-License-Identifier: BSD-2-Clause
+"""
+
+import re
+import time
+
+from kit import wire
+from kit.clock import wait_until
+from kit.placement import place
+
+SAMPLE = re.compile(
+    r'^([a-z_][a-z0-9_]*)(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? '
+    r"(-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)$")
+
+
+def scrape(one):
+    """The samples and the types of one scrape, checked line by line."""
+    got = one.http(None, one.metrics_addr).get("/metrics")
+    assert got.status == 200
+    assert got.headers["Content-Type"].startswith(
+        "text/plain; version=0.0.4")
+    samples, types, helps = {}, {}, set()
+    for line in got.body.decode().splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kind = line.split(" ")
+            assert name not in types, name
+            types[name] = kind
+        elif line.startswith("# HELP "):
+            helps.add(line.split(" ")[2])
+        else:
+            found = SAMPLE.match(line)
+            assert found, line
+            name = found[1] + (found[2] or "")
+            assert name not in samples, name
+            assert found[1] in types, f"{found[1]} before its type"
+            samples[name] = float(found[4])
+    assert helps == set(types)
+    assert got.body.endswith(b"\n")
+    return samples, types
+
+
+def test_metrics_equal_status(server, placement):
+    one = server()
+    a, b = place(one, placement)
+    a.roundtrip(b)
+    a.send_packet(wire.Key().public, wire.disco())
+    a.recv()
+    one.stun().ask()
+
+    def equal():
+        status = one.counters()
+        samples, _ = scrape(one)
+        assert set(samples) == set(status), (
+            set(samples) ^ set(status))
+        differ = {name for name in samples
+                  if samples[name] != status[name]}
+        # The scrape itself is a request, and takes time.
+        return not {name for name in differ
+                    if not name.startswith(("ionscale_http", "uptime"))}
+    wait_until(equal)
+
+
+def test_metrics_types(server):
+    one = server()
+    _, types = scrape(one)
+    for name, kind in {
+            "derp_accepts": "counter",
+            "derp_current_connections": "gauge",
+            "derp_current_home_connections": "gauge",
+            "derp_current_notideal_connections": "gauge",
+            "derp_clients_total": "gauge", "derp_clients_local": "gauge",
+            "derp_clients_remote": "gauge",
+            "derp_current_dup_client_keys": "gauge",
+            "derp_current_dup_client_conns": "gauge",
+            "derp_total_dup_client_conns": "counter",
+            "derp_bytes_received": "counter",
+            "derp_bytes_sent": "counter",
+            "derp_packets_received": "counter",
+            "derp_packets_sent": "counter",
+            "derp_packets_received_kind": "counter",
+            "derp_packets_dropped": "counter",
+            "derp_bytes_dropped": "counter",
+            "derp_peer_gone_disconnected_frames": "counter",
+            "derp_peer_gone_not_here_frames": "counter",
+            "derp_got_ping": "counter", "derp_sent_pong": "counter",
+            "derp_home_moves_in": "counter",
+            "derp_home_moves_out": "counter",
+            "derp_sclient_write_timeouts": "counter",
+            "derp_unknown_frames": "counter",
+            "derp_average_queue_duration_ms": "untyped",
+            "stun_requests": "counter", "stun_addrfamily": "counter",
+            "derper_tls_request_version": "counter",
+            "derper_tls_active_version": "gauge",
+            "ionscale_fabric_packets": "counter",
+            "ionscale_worker_deaths": "counter"}.items():
+        assert types.get(name) == kind, (name, types.get(name))
+
+
+def test_all_drop_counters_exist_from_the_start(server):
+    one = server()
+    counters = one.counters()
+    for reason in ("unknown_dest", "unknown_dest_on_fwd",
+                   "gone_disconnected", "queue_head", "queue_tail",
+                   "write_error", "dup_client"):
+        for kind in ("disco", "other"):
+            label = f'{{reason="{reason}",kind="{kind}"}}'
+            assert counters["derp_packets_dropped" + label] == 0
+            assert counters["derp_bytes_dropped" + label] == 0
+
+
+def test_tls_version_gauges(server):
+    one = server()
+    clients = [one.client(tls=tls) for tls in ("1.2", "1.2", "1.3", None)]
+    assert one.counter("derper_tls_active_version", version="1.2") == 2
+    assert one.counter("derper_tls_active_version", version="1.3") == 1
+    assert one.counter("derper_tls_request_version", version="1.2") == 2
+    clients[0].close()
+    wait_until(lambda: one.counter(
+        "derper_tls_active_version", version="1.2") == 1)
+
+
+def test_home_moves(server):
+    """A change counts as a move when the session is older than 5 s."""
+    one = server()
+    a, late = one.client(), one.client()
+    begun = time.monotonic()
+    a.send(wire.NOTE_PREFERRED, b"\1")
+    a.fence()
+    assert one.counter("derp_home_moves_in") == 0
+
+    def old_enough():
+        return time.monotonic() - begun > 5.2
+    wait_until(old_enough)
+    late.send(wire.NOTE_PREFERRED, b"\1")
+    late.fence()
+    a.send(wire.NOTE_PREFERRED, b"\0")
+    a.fence()
+    assert one.counter("derp_home_moves_in") == 1
+    assert one.counter("derp_home_moves_out") == 1
+
+
+def test_gone_disconnected_counts_what_was_queued(server):
+    one = server({"derp": {"write_timeout": "60s"}})
+    a, b = one.client(), one.client(rcvbuf=8192)
+    while one.dropped("queue_head") == 0:
+        for _ in range(16):
+            a.send_packet(b.public, bytes(60000))
+        a.fence()
+    b.reset()
+    wait_until(lambda: one.dropped("gone_disconnected") == 32)
+
+
+def test_logins_by_outcome(server):
+    one = server()
+    client = one.client()
+    bad = one.connect()
+    bad.upgrade()
+    bad.greet()
+    bad.send(wire.CLIENT_INFO, bytes(100))
+    bad.expect_closed()
+    assert one.counter("ionscale_logins", outcome="ok") == 1
+    assert one.counter("ionscale_logins", outcome="failed") == 1
+    assert one.counter("derp_accepts") == 2
+    assert client.is_open()
+
+
+def test_metrics_listener_serves_nothing_else(server):
+    one = server()
+    http = one.http(None, one.metrics_addr)
+    assert http.get("/nothing").status == 404
+    got = one.http(None, one.metrics_addr).get(
+        "/derp", headers=["Connection: Upgrade", "Upgrade: DERP"])
+    assert got.status == 404
+    assert one.http(None).get("/metrics").status != 200
+
+
+def test_metrics_method(server):
+    one = server()
+    http = one.http(None, one.metrics_addr)
+    assert http.get("/metrics", "HEAD").status == 200
+    assert http.get("/metrics", "POST").status == 405

@@ -1,0 +1,140 @@
+"""Rights given away: who the processes are and what they cannot do.
+
+SPDX-License-Identifier: BSD-2-Clause
+"""
+
+import os
+import pwd
+import stat
+
+import pytest
+
+from kit import certs, proc
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+# Bits of capabilities(7): what the master may keep.
+KEEP = sum(1 << bit for bit in (2, 5, 6, 7, 10))
+
+
+
+def children(one):
+    return [item for item in one.processes() if item["role"] != "master"]
+
+
+@root
+@pytest.mark.parametrize("user", ["nobody", "daemon", None])
+def test_children_run_as_the_service_user(server, user):
+    one = server({"user": user} if user else {})
+    account = pwd.getpwnam(user or "nobody")
+    try:
+        account = account if user else pwd.getpwnam("ionscale")
+    except KeyError:
+        pass
+    for item in children(one):
+        status = proc.status(item["pid"])
+        assert set(status["Uid"].split()) == {str(account.pw_uid)}
+        assert set(status["Gid"].split()) == {str(account.pw_gid)}
+        assert status["Groups"] in ("", str(account.pw_gid))
+        assert status["NoNewPrivs"] == "1"
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status[kind], 16) == 0, (item["role"], kind)
+    a, b = one.client(), one.client()
+    a.roundtrip(b)
+
+
+@root
+def test_master_keeps_only_what_it_needs(server):
+    one = server()
+    status = proc.status(one.process.pid)
+    assert int(status["CapPrm"], 16) & ~KEEP == 0
+    assert int(status["CapEff"], 16) & ~KEEP == 0
+
+
+def test_no_new_privileges_without_root_too(server):
+    one = server()
+    for item in children(one):
+        assert proc.status(item["pid"])["NoNewPrivs"] == "1"
+
+
+@root
+def test_unknown_user_is_an_error(daemons):
+    from test_config import refused_start
+    one = daemons({"user": "no-such-account"})
+    assert "no-such-account" in refused_start(one)
+
+
+@root
+def test_key_files_of_root_are_read_by_the_master_alone(server):
+    """A 0600 key of root's serves although the workers are nobody."""
+    one = server()
+    cert = certs.Cert()
+    tls = certs.install(one, cert)
+    os.chmod(tls["key_file"], 0o600)
+    one.reconfigure({"tls": tls})
+    assert one.connect().stream.chain()[0] == cert.der
+
+
+def test_state_directory_mode(server):
+    one = server()
+    info = os.stat(one.path("state"))
+    assert info.st_mode & 0o777 == 0o700
+    for name in os.listdir(one.path("state")):
+        mode = os.stat(os.path.join(one.path("state"), name)).st_mode
+        if "key" in name and stat.S_ISREG(mode):
+            assert mode & 0o077 == 0, name
+
+
+def test_secrets_are_not_in_arguments_or_environment(server):
+    one = server()
+    for pid in one.pids():
+        for part in ("cmdline", "environ"):
+            with open(f"/proc/{pid}/{part}", "rb") as text:
+                assert b"privkey" not in text.read()
+
+
+def test_children_hold_no_descriptor_of_others(server):
+    """No worker has the control socket, the keeper no listener."""
+    one = server()
+
+    def sockets(pid):
+        found = set()
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{name}")
+            if target.startswith("socket:["):
+                found.add(target[8:-1])
+        return found
+
+    def inodes(table, column, wanted):
+        found = set()
+        with open(f"/proc/net/{table}") as lines:
+            for line in list(lines)[1:]:
+                fields = line.split()
+                if fields[1].endswith(":%04X" % wanted):
+                    found.add(fields[column])
+        return found
+
+    listeners = inodes("tcp", 9, one.addr[1])
+    stun = inodes("udp", 9, one.stun_addr[1])
+    assert len(listeners) == len(stun) == one.workers
+    for item in one.processes("worker"):
+        held = sockets(item["pid"])
+        assert len(held & listeners) == 1
+        assert len(held & stun) == 1
+    for pid in one.pids("keeper"):
+        assert not sockets(pid) & (listeners | stun)
+
+
+def test_children_are_not_dumpable(server):
+    """Another process of the same user cannot look into a worker."""
+    one = server()
+    for item in children(one):
+        # The files of a process that is not dumpable belong to root.
+        assert os.stat(f"/proc/{item['pid']}/environ").st_uid == 0
+
+
+@root
+def test_sandbox_required_starts_where_all_works(server):
+    one = server({"sandbox": "required"})
+    a, b = one.client(), one.client()
+    a.roundtrip(b)
