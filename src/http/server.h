@@ -109,6 +109,16 @@ ION_NODISCARD ion_err_t ion_http_server_listen(
 void ion_http_server_unlisten(ion_http_server_t *server, int fd, bool drain);
 
 /*
+ * ion_http_server_sync -- listen on the HTTP sockets of a cycle and on no
+ * others; those it no longer has are drained first.
+ *
+ * Errors: as ion_http_server_listen, *err naming the first; the others are
+ *         served.
+ */
+ION_NODISCARD ion_err_t ion_http_server_sync(
+    ion_http_server_t *server, const ion_cycle_t *cycle, ion_errtext_t *err);
+
+/*
  * ion_http_server_accept -- serve one connection.
  *
  * Shape:  fd non-blocking; kind as above.
@@ -121,8 +131,9 @@ void ion_http_server_accept(ion_http_server_t *server, int fd,
 size_t ion_http_server_count(const ion_http_server_t *server);
 
 /*
- * ion_http_server_drain -- no keep-alive from now on: idle connections close,
- * busy ones after their reply. done(arg) runs once, when none is left.
+ * ion_http_server_drain -- serve what is in the backlogs, then listen no more
+ * and keep nothing alive: idle connections close, busy ones after their reply.
+ * done(arg) runs once, from the loop, when none is left.
  */
 void ion_http_server_drain(
     ion_http_server_t *server, void (*done)(void *arg), void *arg);
