@@ -43,7 +43,6 @@ typedef struct ion_derp_embedded {
  *         be NULL) | ION_NOMEM the arena is used up.
  */
 ION_NODISCARD ion_err_t ion_derpmap_embedded(ion_arena_t *arena,
-    const ion_derp_embedded_t *params, ion_derpmap_t **out,
-    ion_errtext_t *err);
+    const ion_derp_embedded_t *params, ion_derpmap_t **out, ion_errtext_t *err);
 
 #endif
