@@ -1,0 +1,609 @@
+/*
+ * child.c -- a worker or the keeper, from exec to exit.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "main/child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/assert.h"
+#include "core/module.h"
+#include "core/settings.h"
+#include "crypto/hash.h"
+#include "event/loop.h"
+#include "main/child_cycle.h"
+#include "main/lifecycle.h"
+#include "main/messages.h"
+#include "os/proc.h"
+#include "os/sig.h"
+#include "shm/blackbox.h"
+#include "shm/shm.h"
+#include "shm/slots.h"
+#include "shm/stats.h"
+
+#define CHILD_MAGIC     0x43484c44u
+#define START_LIMIT_MS  30000
+#define OPS_MAX         64
+
+/* A question of the keeper that the master has not answered yet. */
+typedef struct {
+    uint64_t req;
+    ion_op_done_pt done;
+    void *arg;
+} child_op_t;
+
+typedef struct child {
+    ion_process_t p; /* first: modules hand &p back to us */
+    uint32_t magic;
+    ion_msg_hello_t hello;
+    int fds[ION_SHM_FDS_MAX];
+    uint32_t fd_count;
+    ion_log_sink_t *sink;
+    ion_log_t log;
+    ion_chan_t *chan;
+    ion_io_t chan_io;
+    int sig_fd;
+    ion_io_t sig_io;
+    ion_timer_t drain_timer;
+    child_cycle_t *now;
+    child_cycle_t *next;
+    bool is_prepared; /* next has been prepared by all parts */
+    bool is_started;
+    uint32_t parts_busy;
+    uint64_t last_req;
+    child_op_t ops[OPS_MAX];
+    int status;
+} child_t;
+
+static child_t *
+child_of(ion_process_t *p)
+{
+    child_t *c = ION_CONTAINER_OF(p, child_t, p);
+    ION_ASSERT(c->magic == CHILD_MAGIC);
+    return c;
+}
+
+static void
+leave(child_t *c, int status)
+{
+    c->status = status;
+    if (c->p.loop != NULL) {
+        ion_loop_stop(c->p.loop);
+    }
+}
+
+static void
+watch_unsent(child_t *c)
+{
+    uint32_t events = ION_IO_READ;
+    if (c->p.loop == NULL) {
+        return;
+    }
+    if (ion_chan_has_unsent(c->chan)) {
+        events |= ION_IO_WRITE;
+    }
+    if (ion_io_mod(c->p.loop, &c->chan_io, events) != ION_OK) {
+        leave(c, 1);
+    }
+}
+
+static void
+answer(child_t *c, uint16_t type, uint64_t generation, const char *text)
+{
+    uint8_t buf[sizeof(ion_msg_cycle_t) + sizeof(ion_errtext_t)];
+    ion_msg_cycle_t msg = { .generation = generation };
+    size_t n = text == NULL ? 0 : strlen(text);
+    if (n > sizeof(ion_errtext_t)) {
+        n = sizeof(ion_errtext_t);
+    }
+    memcpy(buf, &msg, sizeof(msg));
+    if (n > 0) {
+        memcpy(buf + sizeof(msg), text, n);
+    }
+    if (ion_chan_send(c->chan, type, 0, buf, sizeof(msg) + n, NULL, 0)
+        != ION_OK) {
+        leave(c, 1); /* the master is gone */
+        return;
+    }
+    watch_unsent(c);
+}
+
+/* The log follows the cycle: level and format are this process's own. */
+static void
+apply_log(child_t *c)
+{
+    const ion_settings_t *s = ion_cycle_settings(&c->now->pub);
+    ion_log_sink_set(c->sink, (ion_log_format_t)s->log_format, s->log_level);
+}
+
+static void
+refuse(child_t *c, const char *text)
+{
+    uint64_t generation = c->next->pub.generation;
+    child_cycle_free(&c->next);
+    c->is_prepared = false;
+    answer(c, ION_MSG_REFUSED, generation, text);
+    if (!c->is_started) {
+        leave(c, 1); /* nothing to go on with */
+    }
+}
+
+static void
+on_cycle_end(child_t *c)
+{
+    ion_errtext_t why = { "" };
+    if (c->next == NULL) {
+        return;
+    }
+    if (child_cycle_build(c->next, &why) != ION_OK) {
+        refuse(c, why.msg);
+        return;
+    }
+    if (c->is_started) {
+        if (lifecycle_prepare(&c->p, &c->next->pub, &why) != ION_OK) {
+            refuse(c, why.msg);
+            return;
+        }
+        c->is_prepared = true;
+    }
+    answer(c, ION_MSG_READY, c->next->pub.generation, NULL);
+}
+
+static void
+on_abort(child_t *c)
+{
+    if (c->is_prepared) {
+        lifecycle_abort(&c->p);
+        c->is_prepared = false;
+    }
+    child_cycle_free(&c->next);
+}
+
+static void
+start_parts(child_t *c)
+{
+    ion_errtext_t why = { "" };
+    uint64_t generation = c->now->pub.generation;
+    if (lifecycle_start(&c->p, &why) != ION_OK) {
+        answer(c, ION_MSG_REFUSED, generation, why.msg);
+        leave(c, 1);
+        return;
+    }
+    c->is_started = true;
+    answer(c, ION_MSG_SWITCHED, generation, NULL);
+}
+
+static void
+on_switch(child_t *c)
+{
+    child_cycle_t *old = c->now;
+    if (c->next == NULL) {
+        return;
+    }
+    c->now = c->next;
+    c->next = NULL;
+    c->p.cycle = &c->now->pub;
+    apply_log(c);
+    if (!c->is_started) {
+        child_cycle_adopt(c->now, &old);
+        start_parts(c);
+        return;
+    }
+    c->is_prepared = false;
+    lifecycle_commit(&c->p);
+    child_cycle_adopt(c->now, &old);
+    answer(c, ION_MSG_SWITCHED, c->now->pub.generation, NULL);
+}
+
+static void
+on_idle(ion_process_t *p, uint32_t module)
+{
+    child_t *c = child_of(p);
+    (void)module;
+    ION_ASSERT(c->parts_busy > 0);
+    if (--c->parts_busy == 0) {
+        leave(c, 0);
+    }
+}
+
+static void
+on_drain_timeout(ion_timer_t *timer)
+{
+    child_t *c = ION_CONTAINER_OF(timer, child_t, drain_timer);
+    ion_log(&c->log, ION_LOG_NOTICE, 0,
+        "worker_shutdown_timeout is over, leaving with what is still open");
+    leave(c, 0);
+}
+
+static void
+on_drain(child_t *c)
+{
+    int64_t ms;
+    if (!c->is_started || c->p.draining) {
+        return;
+    }
+    ms = ion_cycle_settings(c->p.cycle)->worker_shutdown_timeout_ms;
+    ion_proc_title("%s is shutting down",
+        c->p.role == ION_ROLE_KEEPER ? "keeper process" : "worker process");
+    c->parts_busy = lifecycle_parts(&c->p);
+    if (ms > 0) {
+        ion_timer_set(c->p.loop, &c->drain_timer,
+            ion_loop_now(c->p.loop) + ION_MS((uint64_t)ms));
+    }
+    lifecycle_drain(&c->p);
+    child_cycle_close_listeners(c->now);
+}
+
+static void
+on_op_done(child_t *c, const ion_chan_msg_t *msg)
+{
+    ion_msg_op_t head;
+    size_t n = msg->len - sizeof(head);
+    char *text = malloc(n + 1);
+    memcpy(&head, msg->data, sizeof(head));
+    if (text != NULL) {
+        memcpy(text, msg->data + sizeof(head), n);
+        text[n] = '\0';
+    }
+    for (size_t i = 0; i < OPS_MAX; i++) {
+        child_op_t op = c->ops[i];
+        if (op.done != NULL && op.req == msg->req) {
+            c->ops[i].done = NULL;
+            op.done(op.arg, (ion_err_t)head.result, text == NULL ? "" : text);
+        }
+    }
+    free(text);
+}
+
+static void
+on_cycle(child_t *c, const ion_chan_msg_t *msg)
+{
+    ion_msg_cycle_t begin;
+    memcpy(&begin, msg->data, sizeof(begin));
+    on_abort(c);
+    if (child_cycle_new(&begin, &c->next) != ION_OK) {
+        answer(c, ION_MSG_REFUSED, begin.generation, "no memory for a cycle");
+    }
+}
+
+static void
+on_piece(child_t *c, ion_chan_msg_t *msg)
+{
+    ion_err_t rc = ION_OK;
+    if (c->next == NULL) {
+        return; /* refused already */
+    }
+    if (msg->rule->type == ION_MSG_BLOB) {
+        ion_msg_blob_t blob;
+        memcpy(&blob, msg->data, sizeof(blob));
+        rc = child_cycle_blob(c->next, &blob, ion_chan_take_fd(msg, 0));
+    } else {
+        ion_msg_socket_t sock;
+        memcpy(&sock, msg->data, sizeof(sock));
+        rc = child_cycle_socket(c->next, &sock,
+            msg->fd_count > 0 ? ion_chan_take_fd(msg, 0) : -1, c->now);
+    }
+    if (rc != ION_OK) {
+        ion_errtext_t why;
+        ion_errtext_set(&why, "cannot take %s: %s", msg->rule->name,
+            ion_strerror(rc));
+        refuse(c, why.msg);
+    }
+}
+
+static void
+on_message(child_t *c, ion_chan_msg_t *msg)
+{
+    switch (msg->rule->type) {
+    case ION_MSG_CYCLE:
+        on_cycle(c, msg);
+        break;
+    case ION_MSG_BLOB:
+    case ION_MSG_SOCKET:
+        on_piece(c, msg);
+        break;
+    case ION_MSG_CYCLE_END:
+        on_cycle_end(c);
+        break;
+    case ION_MSG_SWITCH:
+        on_switch(c);
+        break;
+    case ION_MSG_ABORT:
+        on_abort(c);
+        break;
+    case ION_MSG_REOPEN:
+        ion_log_sink_set_fd(c->sink, ion_chan_take_fd(msg, 0));
+        break;
+    case ION_MSG_DRAIN:
+        on_drain(c);
+        break;
+    case ION_MSG_OP_DONE:
+        on_op_done(c, msg);
+        break;
+    case ION_MSG_EXIT:
+        leave(c, 0);
+        break;
+    default: /* HELLO and ATTACH come once, before */
+        break;
+    }
+}
+
+/* Errors: ION_AGAIN all read | any other: the channel is at its end. */
+static ion_err_t
+read_channel(child_t *c, unsigned budget)
+{
+    ion_err_t rc = ION_OK;
+    while (rc == ION_OK && budget-- > 0 && c->status < 0) {
+        ion_chan_msg_t msg;
+        ion_errtext_t why = { "" };
+        rc = ion_chan_recv(c->chan, &msg, &why);
+        if (rc == ION_OK) {
+            on_message(c, &msg);
+            ion_chan_msg_done(&msg);
+        } else if (rc == ION_MALF) {
+            ion_log(&c->log, ION_LOG_ALERT, 0,
+                "message of the master breaks the rules: %s", why.msg);
+        }
+    }
+    return rc;
+}
+
+static void
+on_channel(ion_io_t *io, uint32_t events)
+{
+    child_t *c = ION_CONTAINER_OF(io, child_t, chan_io);
+    ion_err_t rc;
+    if ((events & ION_IO_WRITE) != 0) {
+        rc = ion_chan_flush(c->chan);
+        if (rc != ION_OK && rc != ION_AGAIN) {
+            leave(c, 1);
+            return;
+        }
+    }
+    rc = read_channel(c, 64);
+    if (rc != ION_OK && rc != ION_AGAIN) {
+        leave(c, 1);
+        return;
+    }
+    watch_unsent(c);
+}
+
+static void
+on_signal(ion_io_t *io, uint32_t events)
+{
+    child_t *c = ION_CONTAINER_OF(io, child_t, sig_io);
+    ion_sig_t sig;
+    (void)events;
+    while (ion_sig_read(c->sig_fd, &sig) == ION_OK) {
+        ion_log(&c->log, ION_LOG_NOTICE, 0, "signal %d from pid %d, exiting",
+            sig.signo, (int)sig.pid);
+        leave(c, 0);
+    }
+}
+
+static ion_err_t
+ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done,
+    void *arg)
+{
+    child_t *c = child_of(p);
+    ion_msg_op_t msg = { .result = (int32_t)op };
+    for (size_t i = 0; i < OPS_MAX; i++) {
+        if (c->ops[i].done == NULL) {
+            ion_err_t rc = ion_chan_send(c->chan, ION_MSG_OP, ++c->last_req,
+                &msg, sizeof(msg), NULL, 0);
+            if (rc == ION_OK) {
+                c->ops[i] = (child_op_t){ c->last_req, done, arg };
+                watch_unsent(c);
+            }
+            return rc;
+        }
+    }
+    return ION_BUSY;
+}
+
+/* Wait for the next message, at start, when there is no loop yet. */
+static ion_err_t
+wait_message(child_t *c, ion_chan_msg_t *msg)
+{
+    ion_errtext_t why;
+    for (int tries = 0; tries < 1000; tries++) {
+        struct pollfd pfd = { .fd = ion_chan_fd(c->chan), .events = POLLIN };
+        ion_err_t rc = ion_chan_recv(c->chan, msg, &why);
+        if (rc != ION_AGAIN) {
+            return rc;
+        }
+        if (poll(&pfd, 1, START_LIMIT_MS) == 0) {
+            return ION_TIMEOUT;
+        }
+    }
+    return ION_TIMEOUT;
+}
+
+static ion_err_t
+take_hello(child_t *c)
+{
+    ion_chan_msg_t msg;
+    ion_err_t rc = wait_message(c, &msg);
+    if (rc != ION_OK) {
+        return rc;
+    }
+    if (msg.rule->type != ION_MSG_HELLO) {
+        ion_chan_msg_done(&msg);
+        return ION_MALF;
+    }
+    memcpy(&c->hello, msg.data, sizeof(c->hello));
+    ion_chan_msg_done(&msg);
+    if (c->hello.attach_count > ION_SHM_FDS_MAX) {
+        return ION_MALF;
+    }
+    while (c->fd_count < c->hello.attach_count) {
+        rc = wait_message(c, &msg);
+        if (rc != ION_OK) {
+            return rc;
+        }
+        for (size_t i = 0; i < msg.fd_count && msg.rule->type == ION_MSG_ATTACH
+             && c->fd_count < c->hello.attach_count; i++) {
+            c->fds[c->fd_count++] = ion_chan_take_fd(&msg, i);
+        }
+        ion_chan_msg_done(&msg);
+    }
+    return ION_OK;
+}
+
+static ion_err_t
+attach(child_t *c)
+{
+    ion_slot_role_t role = c->hello.role == ION_ROLE_KEEPER ? ION_SLOT_KEEPER
+                                                           : ION_SLOT_WORKER;
+    char tag[32];
+    ion_err_t rc = ion_shm_attach(
+        role, c->hello.slot, c->fds, c->fd_count, &c->p.shm);
+    if (rc != ION_OK) {
+        return rc;
+    }
+    ion_blackbox_arm(c->p.shm);
+    if (role == ION_SLOT_KEEPER) {
+        (void)snprintf(tag, sizeof(tag), "keeper"); /* fits */
+        ion_proc_title("keeper process");
+    } else {
+        (void)snprintf(tag, sizeof(tag), "worker%u", c->hello.index); /* fits */
+        ion_proc_title("worker process");
+    }
+    rc = ion_log_sink_new(ION_CHILD_FD_LOG, tag, &c->sink);
+    c->log = (ion_log_t){ .sink = c->sink, .subsystem = "main" };
+    c->p.role = c->hello.role;
+    c->p.slot = c->hello.slot;
+    c->p.index = c->hello.index;
+    c->p.log = &c->log;
+    c->p.stats = ion_stats_own(c->p.shm);
+    c->p.started_wall_ms = c->hello.started_wall_ms;
+    c->p.idle = on_idle;
+    c->p.master_op = c->p.role == ION_ROLE_KEEPER ? ask_master : NULL;
+    return rc;
+}
+
+static ion_err_t
+watch(child_t *c)
+{
+    const int signos[] = { SIGTERM };
+    _Atomic uint64_t *beat;
+    _Atomic uint32_t *busy;
+    const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
+        SIGWINCH };
+    ion_err_t rc = ion_loop_new(&c->p.loop);
+    for (size_t i = 0; i < ION_ARRAY_LEN(ignored) && rc == ION_OK; i++) {
+        rc = ion_sig_ignore(ignored[i]); /* the master's to handle */
+    }
+    if (rc == ION_OK) {
+        rc = ion_sig_open(signos, ION_ARRAY_LEN(signos), &c->sig_fd);
+    }
+    if (rc != ION_OK) {
+        return rc;
+    }
+    ion_slots_own_words(c->p.shm, &beat, &busy);
+    ion_loop_set_heartbeat(c->p.loop, beat, busy);
+    ion_timer_init(&c->drain_timer, on_drain_timeout);
+    ion_io_init(&c->sig_io, c->sig_fd, on_signal);
+    ion_io_init(&c->chan_io, ion_chan_fd(c->chan), on_channel);
+    rc = ion_io_add(c->p.loop, &c->sig_io, ION_IO_READ);
+    return rc == ION_OK ? ion_io_add(c->p.loop, &c->chan_io, ION_IO_READ) : rc;
+}
+
+/* From here on nothing can be opened that needs more than nobody's rights. */
+static ion_err_t
+give_rights_away(child_t *c)
+{
+    ion_errtext_t why = { "" };
+    ion_err_t rc = ion_priv_drop(
+        c->hello.has_account != 0 ? &c->hello.account : NULL, &why);
+    if (rc != ION_OK) {
+        bool is_fatal = rc != ION_DENIED || c->hello.sandbox_required != 0;
+        ion_log(&c->log, is_fatal ? ION_LOG_ERR : ION_LOG_WARN, 0,
+            "cannot become user %s: %s", c->hello.account.name, why.msg);
+        if (is_fatal) {
+            return rc;
+        }
+    }
+    return ion_proc_die_with_parent((pid_t)c->hello.master_pid);
+}
+
+static void
+finish(child_t *c)
+{
+    if (c->is_started) {
+        lifecycle_stop(&c->p);
+    }
+    for (size_t i = 0; i < OPS_MAX; i++) {
+        if (c->ops[i].done != NULL) {
+            c->ops[i].done(c->ops[i].arg, ION_CLOSED, "");
+        }
+    }
+    child_cycle_free(&c->next);
+    child_cycle_free(&c->now);
+    if (c->p.loop != NULL) {
+        ion_timer_cancel(c->p.loop, &c->drain_timer);
+        ion_io_del(c->p.loop, &c->chan_io);
+        ion_io_del(c->p.loop, &c->sig_io);
+        ion_loop_free(&c->p.loop);
+    }
+    if (c->sig_fd >= 0) {
+        (void)close(c->sig_fd); /* a signalfd has nothing to lose */
+    }
+    ion_chan_free(&c->chan);
+    ion_log_sink_free(&c->sink);
+    if (c->p.shm != NULL) {
+        ion_blackbox_disarm();
+        ion_shm_free(&c->p.shm);
+    }
+}
+
+static ion_err_t
+run(child_t *c)
+{
+    ion_err_t rc = ion_chan_new(
+        ION_CHILD_FD_CHAN, ion_main_rules, ION_ROLE_MASTER, &c->chan);
+    if (rc == ION_OK) {
+        rc = take_hello(c);
+    }
+    if (rc == ION_OK) {
+        rc = attach(c);
+    }
+    if (rc == ION_OK) {
+        rc = give_rights_away(c);
+    }
+    if (rc == ION_OK) {
+        rc = watch(c);
+    }
+    return rc == ION_OK ? ion_loop_run(c->p.loop) : rc;
+}
+
+int
+child_main(void)
+{
+    child_t *c = calloc(1, sizeof(*c));
+    ion_err_t rc;
+    int status;
+    if (c == NULL || ion_crypto_init() != ION_OK) {
+        free(c);
+        return 1;
+    }
+    c->magic = CHILD_MAGIC;
+    c->status = -1;
+    c->sig_fd = -1;
+    rc = run(c);
+    if (rc != ION_OK && c->sink != NULL) {
+        ion_log(&c->log, ION_LOG_ERR, rc == ION_SYS ? errno : 0,
+            "cannot run: %s", ion_strerror(rc));
+    }
+    status = c->status < 0 ? 1 : c->status;
+    finish(c);
+    free(c);
+    return status;
+}

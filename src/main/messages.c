@@ -1,0 +1,34 @@
+/*
+ * messages.c -- the table of messages between the master and its children.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include "main/messages.h"
+
+#define CHILD (ION_ROLE_WORKER | ION_ROLE_KEEPER)
+
+/* type, name, from, fixed payload, text behind it, fds at least, at most */
+#define RULE(type, name, from, payload, text, min_fds, max_fds)               \
+    { ION_MSG_##type, name, sizeof(payload), sizeof(payload) + (text),        \
+        min_fds, max_fds, from }
+#define BARE(type, name, from) { ION_MSG_##type, name, 0, 0, 0, 0, from }
+
+const ion_chan_rule_t ion_main_rules[] = {
+    RULE(HELLO, "hello", ION_ROLE_MASTER, ion_msg_hello_t, 0, 0, 0),
+    { ION_MSG_ATTACH, "attach", 0, 0, 1, ION_CHAN_MAX_FDS, ION_ROLE_MASTER },
+    RULE(CYCLE, "cycle", ION_ROLE_MASTER, ion_msg_cycle_t, 0, 0, 0),
+    RULE(BLOB, "blob", ION_ROLE_MASTER, ion_msg_blob_t, 0, 1, 1),
+    RULE(SOCKET, "socket", ION_ROLE_MASTER, ion_msg_socket_t, 0, 0, 1),
+    RULE(CYCLE_END, "cycle-end", ION_ROLE_MASTER, ion_msg_cycle_t, 0, 0, 0),
+    RULE(SWITCH, "switch", ION_ROLE_MASTER, ion_msg_cycle_t, 0, 0, 0),
+    RULE(ABORT, "abort", ION_ROLE_MASTER, ion_msg_cycle_t, 0, 0, 0),
+    BARE(DRAIN, "drain", ION_ROLE_MASTER),
+    BARE(EXIT, "exit", ION_ROLE_MASTER),
+    { ION_MSG_REOPEN, "reopen", 0, 0, 1, 1, ION_ROLE_MASTER },
+    RULE(OP_DONE, "op-done", ION_ROLE_MASTER, ion_msg_op_t, ION_TEXT_MAX, 0, 0),
+    RULE(READY, "ready", CHILD, ion_msg_cycle_t, 0, 0, 0),
+    RULE(REFUSED, "refused", CHILD, ion_msg_cycle_t, ION_TEXT_MAX, 0, 0),
+    RULE(SWITCHED, "switched", CHILD, ion_msg_cycle_t, 0, 0, 0),
+    RULE(OP, "op", ION_ROLE_KEEPER, ion_msg_op_t, 0, 0, 0),
+    { 0, NULL, 0, 0, 0, 0, 0 },
+};
