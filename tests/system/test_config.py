@@ -253,22 +253,11 @@ def test_keys_that_must_not_be_ignored(conf, text):
 
 # -- what start must refuse --------------------------------------------
 
-def refused_start(one):
-    """Launch a daemon that must not come up; its log."""
-    one.launch()
-    code = one.wait_exit(10)
-    assert code == 1, (code, one.log())
-    log = one.log()
-    one.process = None
-    one.notify.close()
-    return log
-
-
 def test_t49_bad_configuration_does_not_start(daemons):
     one = daemons({"derp": {"client_rate": "fast"}})
-    assert "client_rate" in refused_start(one)
+    assert "client_rate" in one.refused()
     one = daemons(text="not yaml: [\n")
-    assert one.conf_path in refused_start(one)
+    assert one.conf_path in one.refused()
 
 
 def test_ports_taken_are_all_named(daemons):
@@ -279,7 +268,7 @@ def test_ports_taken_are_all_named(daemons):
     udp_addr = "127.0.0.1:%d" % udp.getsockname()[1]
     one = daemons({"listen_addr": tcp_addr, "stun_listen_addr": udp_addr,
                    "metrics_listen_addr": tcp_addr})
-    log = refused_start(one)
+    log = one.refused()
     for key, addr in (("listen_addr", tcp_addr),
                       ("stun_listen_addr", udp_addr),
                       ("metrics_listen_addr", tcp_addr)):
@@ -293,7 +282,7 @@ def test_ports_taken_are_all_named(daemons):
 
 def test_address_that_is_not_ours(daemons):
     one = daemons({"listen_addr": "192.0.2.1:0"})
-    log = refused_start(one)
+    log = one.refused()
     assert re.search(r"listen_addr.*192\.0\.2\.1", log)
 
 
@@ -324,7 +313,7 @@ def test_certificates(daemons, what, flag):
         text = errors(check(one, {"tls": tls}))
     else:
         one.conf["tls"] = tls
-        text = refused_start(one)
+        text = one.refused()
     assert named in text, text
 
 
@@ -335,7 +324,7 @@ def test_several_reasons_at_once(daemons):
     one = daemons({
         "listen_addr": addr,
         "tls": {"cert_file": "/absent.crt", "key_file": "/absent.key"}})
-    log = refused_start(one)
+    log = one.refused()
     assert addr in log and "/absent.crt" in log
     taken.close()
 
@@ -344,7 +333,7 @@ def test_state_dir_that_cannot_be_made(daemons):
     one = daemons()
     one.write("file", "")
     one.conf["state_dir"] = one.path("file/state")
-    assert one.path("file/state") in refused_start(one)
+    assert one.path("file/state") in one.refused()
 
 
 def test_broken_key_file_is_not_replaced(server):
@@ -359,6 +348,6 @@ def test_broken_key_file_is_not_replaced(server):
     assert os.stat(relay[0]).st_mode & 0o777 == 0o600
     with open(relay[0], "w") as out:
         out.write('{"PrivateKey": "privkey:1234"}')
-    assert relay[0] in refused_start(one)
+    assert relay[0] in one.refused()
     with open(relay[0]) as back:
         assert back.read() == '{"PrivateKey": "privkey:1234"}'

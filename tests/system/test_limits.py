@@ -9,6 +9,7 @@ import time
 
 from kit import proc, transport, wire
 from kit.clock import wait_until
+from kit.daemon import SANITIZED
 
 
 def test_max_clients(server):
@@ -137,7 +138,9 @@ def test_memory_of_idle_clients(server):
     before = resident()
     clients = [one.client() for _ in range(300)]
     grown = resident() - before
-    assert grown < 300 * 64, f"{grown} KiB for 300 clients"
+    # Whoever watches memory also keeps what was freed for a while.
+    bound = 64 if not SANITIZED else 512
+    assert grown < 300 * bound, f"{grown} KiB for 300 clients"
     assert clients[0].is_open()
 
 

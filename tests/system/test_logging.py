@@ -80,9 +80,8 @@ def test_file_from_the_start(daemons):
 
 
 def test_unwritable_file_is_refused_at_start_and_reload(server, daemons):
-    from test_config import refused_start
     one = daemons({"logging": {"file": "/absent/dir/x.log"}})
-    assert "/absent/dir/x.log" in refused_start(one)
+    assert "/absent/dir/x.log" in one.refused()
     one = server()
     one.write_conf({"logging": {"file": "/absent/dir/x.log"}})
     done = one.reload()

@@ -59,9 +59,8 @@ def test_no_new_privileges_without_root_too(server):
 
 @root
 def test_unknown_user_is_an_error(daemons):
-    from test_config import refused_start
     one = daemons({"user": "no-such-account"})
-    assert "no-such-account" in refused_start(one)
+    assert "no-such-account" in one.refused()
 
 
 @root

@@ -31,6 +31,19 @@ ROOT = os.path.abspath(
 BINARY = os.path.abspath(os.environ.get(
     "IONSCALE_BIN", os.path.join(ROOT, "objs", "ionscale")))
 
+
+
+def _sanitized():
+    try:
+        with open(BINARY, "rb") as program:
+            return b"__asan_init" in program.read()
+    except OSError:
+        return False
+
+
+# Whether the program is a build that watches memory, and so needs more.
+SANITIZED = _sanitized()
+
 GAUGES = ("derp_current_connections", "derp_current_home_connections",
           "derp_current_notideal_connections", "derp_clients_total",
           "derp_clients_local", "derp_current_dup_client_keys",
@@ -89,6 +102,7 @@ class Daemon:
         self.env = env or {}
         self.netns = netns
         self.stdio = None
+        self.control_path = self.path("control.sock")
         self.process = None
         self.notified = []
         self.clients = []
@@ -203,6 +217,15 @@ class Daemon:
                 f"daemon did not start: {error}\n{self.log()}") from None
         return self
 
+    def refused(self):
+        """A start that must fail with exit code 1; returns the log."""
+        self.launch()
+        code = self.wait_exit()
+        self.process = None
+        self.notify.close()
+        assert code == 1, f"exit code {code}\n{self.log()}"
+        return self.log()
+
     def _ready(self):
         assert self.process.poll() is None, (
             f"exited with {self.process.returncode}")
@@ -266,7 +289,7 @@ class Daemon:
     # -- questions -----------------------------------------------------
 
     def control(self):
-        return Control(self.path("control.sock"))
+        return Control(self.control_path)
 
     def ask(self, cmd, **args):
         with self.control() as control:
@@ -317,7 +340,7 @@ class Daemon:
 
     def cli(self, *args, **options):
         """Run a command against this daemon."""
-        return run([*args, "--socket", self.path("control.sock")],
+        return run([*args, "--socket", self.control_path],
                    **options)
 
     def reload(self):
