@@ -5,9 +5,11 @@ SPDX-License-Identifier: BSD-2-Clause
 Each case says what must go on before it kills.
 """
 
+import os
 import random
 import signal
 import socket
+import struct
 import time
 
 import pytest
@@ -26,6 +28,9 @@ def survivors(one, victim):
     for _ in range(2):
         pair.append(place_one(one, lambda index: index != victim))
     return pair
+
+
+root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 def several():
@@ -289,3 +294,61 @@ def test_kill_random_processes_under_load(server):
             client.close()
     a, b = one.client(), one.client()
     a.roundtrip(b)
+
+
+CHANNEL_FD = 3
+CHANNEL_HEAD = struct.Struct("<HHIQ")
+
+
+def channel_message(kind, payload=b"", version=1, length=None):
+    length = len(payload) if length is None else length
+    return CHANNEL_HEAD.pack(kind, version, length, 0) + payload
+
+
+WRONG_MESSAGES = {
+    "unknown_type": channel_message(999),
+    "type_0": channel_message(0),
+    "of_the_master": channel_message(1, bytes(64)),
+    "version": channel_message(999, version=9),
+    "length_lies": channel_message(999, bytes(8), length=4096),
+    "short": b"\1",
+    "empty_payload_of_a_known_one": channel_message(13),
+    "huge": channel_message(999, bytes(60000)),
+}
+
+
+@root
+@pytest.mark.parametrize("role", ["worker", "keeper"])
+def test_wrong_message_on_a_channel_kills_the_sender(server, role):
+    """It alone: who talks nonsense to the master is replaced."""
+    one = server(workers=several())
+    one.allow(role)
+    a, b = (place_one(one, lambda index: index == 1) for _ in range(2))
+    for name, message in WRONG_MESSAGES.items():
+        pid = one.pid(role)
+        channel = proc.borrow_socket(pid, CHANNEL_FD)
+        channel.send(message)
+        channel.close()
+        wait_until(lambda: not proc.alive(pid), what=f"the end: {name}")
+        respawned(one, role, 0, pid)
+        a.roundtrip(b)
+    alerts = [line for line in one.log().splitlines()
+              if " alert " in line and "master" in line]
+    assert len(alerts) >= len(WRONG_MESSAGES)
+
+
+@root
+def test_descriptors_on_a_channel_are_not_kept(server):
+    """A message with descriptors that no rule allows leaves none."""
+    one = server()
+    one.allow("worker")
+    master = one.process.pid
+    pid = one.pid("worker")
+    channel = proc.borrow_socket(pid, CHANNEL_FD)
+    socket.send_fds(channel, [channel_message(11, bytes(16))],
+                    [channel.fileno()] * 8)
+    channel.close()
+    wait_until(lambda: not proc.alive(pid))
+    respawned(one, "worker", 0, pid)
+    # finish() compares the master's descriptors with the start's.
+    assert proc.alive(master)

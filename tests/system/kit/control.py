@@ -11,6 +11,7 @@ from . import clock
 
 REQUEST = 1
 REPLY = 2
+PART = 3
 VERSION = 1
 HEAD = struct.Struct("<HHIQ")
 
@@ -48,13 +49,20 @@ class Control:
         body = json.dumps({"cmd": cmd, "args": args}).encode()
         self.send_raw(HEAD.pack(REQUEST, VERSION, len(body), self.req)
                       + body)
-        kind, version, size, req = HEAD.unpack(
-            self.recv_exact(HEAD.size))
-        assert (kind, version, req) == (REPLY, VERSION, self.req)
-        reply = json.loads(self.recv_exact(size))
+        rows = []
+        while True:
+            kind, version, size, req = HEAD.unpack(
+                self.recv_exact(HEAD.size))
+            assert (version, req) == (VERSION, self.req)
+            reply = json.loads(self.recv_exact(size))
+            if kind != PART:
+                break
+            rows += reply
+        assert kind == REPLY
         if not reply["ok"]:
             raise Refused(reply)
-        return reply.get("result")
+        result = reply.get("result")
+        return rows + result if rows else result
 
     def close(self):
         self.sock.close()
