@@ -9,6 +9,8 @@ JOBS ?= $(shell nproc)
 export BUILD
 
 MAKE_BUILD = $(MAKE) --no-print-directory -f $(BUILD)/Makefile
+# as many jobs as processors, unless make was told another number
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 .PHONY: all test unit replay system fuzz lint check-all format
 .PHONY: install uninstall quickstart clean
@@ -25,11 +27,11 @@ test:
 
 # the parts of it; T= picks those with that text in their path
 unit: $(BUILD)/configured
-	+@$(MAKE_BUILD) -j$(JOBS) unit-programs
+	+@$(MAKE_BUILD) $(PARALLEL) unit-programs
 	@./tests/lib/run-cmocka unit $(T)
 
 replay: $(BUILD)/configured
-	+@$(MAKE_BUILD) -j$(JOBS) replay-programs
+	+@$(MAKE_BUILD) $(PARALLEL) replay-programs
 	@./tests/lib/run-cmocka replay $(T)
 
 system: all
@@ -60,7 +62,7 @@ uninstall:
 # from a clone to a running relay; Ctrl-C ends it
 quickstart:
 	@./auto/deps build
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@exec $(BUILD)/ionscale server
 
 clean:

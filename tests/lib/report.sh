@@ -5,6 +5,10 @@
 # that to the file RESULTS where it is set, and returns 1 if anything failed.
 # shellcheck shell=sh
 
+# a script is no part of the make that calls it: no job server of its, and no
+# variables of its command line in the build's Makefile
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+
 passed=0
 failed=0
 skipped=0
