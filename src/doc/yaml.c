@@ -29,6 +29,7 @@ typedef struct {
     ion_doc_node_t *root;
     size_t documents;
     bool done;
+    bool keep_duplicates;
     size_t depth;
     frame_t stack[ION_DOC_DEPTH_MAX];
 } builder_t;
@@ -184,7 +185,7 @@ static ion_err_t
 on_end(builder_t *b)
 {
     const ion_doc_node_t *node = b->stack[--b->depth].node;
-    if (node->kind != ION_DOC_MAP) {
+    if (node->kind != ION_DOC_MAP || b->keep_duplicates) {
         return ION_OK;
     }
     return ion_doc_no_duplicates(node, b->err);
@@ -288,12 +289,12 @@ empty_document(builder_t *b)
     return ION_OK;
 }
 
-ion_err_t
-ion_yaml_parse(ion_arena_t *arena, const char *name, ion_str_t text,
+static ion_err_t
+parse(ion_arena_t *arena, const char *name, ion_str_t text, bool keep,
     ion_doc_node_t **root, ion_doc_error_t *err)
 {
     yaml_parser_t p;
-    builder_t b = { .arena = arena, .err = err };
+    builder_t b = { .arena = arena, .err = err, .keep_duplicates = keep };
     if (err != NULL) {
         *err = (ion_doc_error_t){ .name = name };
     }
@@ -313,4 +314,18 @@ ion_yaml_parse(ion_arena_t *arena, const char *name, ion_str_t text,
         *root = b.root;
     }
     return rc;
+}
+
+ion_err_t
+ion_yaml_parse(ion_arena_t *arena, const char *name, ion_str_t text,
+    ion_doc_node_t **root, ion_doc_error_t *err)
+{
+    return parse(arena, name, text, false, root, err);
+}
+
+ion_err_t
+ion_yaml_parse_keep(ion_arena_t *arena, const char *name, ion_str_t text,
+    ion_doc_node_t **root, ion_doc_error_t *err)
+{
+    return parse(arena, name, text, true, root, err);
 }

@@ -29,4 +29,14 @@
 ION_NODISCARD ion_err_t ion_yaml_parse(ion_arena_t *arena, const char *name,
     ion_str_t text, ion_doc_node_t **root, ion_doc_error_t *err);
 
+/*
+ * ion_yaml_parse_keep -- the same, but keys that repeat are all kept in the
+ * tree, for a caller that reports every one of them (ion_doc_duplicate).
+ *
+ * Errors: as ion_yaml_parse.
+ */
+ION_NODISCARD ion_err_t ion_yaml_parse_keep(ion_arena_t *arena,
+    const char *name, ion_str_t text, ion_doc_node_t **root,
+    ion_doc_error_t *err);
+
 #endif
