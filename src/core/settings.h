@@ -82,7 +82,6 @@ struct ion_settings {
     const char *home_text;
     ion_home_t home;
     const char *home_url; /* "" unless home is ION_HOME_URL */
-    ion_strings_t bootstrap_dns_names;
 
     /* logging.* */
     ion_log_level_t log_level;
