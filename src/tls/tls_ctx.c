@@ -109,7 +109,7 @@ set_protocol(SSL_CTX *ssl)
     (void)SSL_CTX_set_timeout(ssl, TICKET_SECONDS);
     SSL_CTX_set_verify(ssl, SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_alpn_select_cb(ssl, select_alpn, NULL);
-    SSL_CTX_set_msg_callback(ssl, ion_tls_watch);
+    SSL_CTX_set_info_callback(ssl, ion_tls_watch);
     return SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_max_proto_version(ssl, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_ciphersuites(ssl, suites_13) == 1 &&

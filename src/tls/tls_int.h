@@ -30,8 +30,7 @@ struct ion_tls_ctx {
  */
 BIO_METHOD *ion_tls_bio_method(void);
 
-/* ion_tls_watch -- count a connection's handshake messages (callback). */
-void ion_tls_watch(int write_p, int version, int content_type, const void *buf,
-    size_t len, SSL *ssl, void *arg);
+/* ion_tls_watch -- count what a connection does beside data (callback). */
+void ion_tls_watch(const SSL *ssl, int where, int ret);
 
 #endif

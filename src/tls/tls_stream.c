@@ -26,9 +26,11 @@
 #define RECORD_MAX    16384
 #define RECV_MIN      4096
 #define BIO_TYPE_OURS (BIO_TYPE_SOURCE_SINK | 0x7e)
-#define MSG_FINISHED  20
-/* Handshake messages in a row, without data between them, once ready. */
-#define LATE_MESSAGES_MAX 60
+/*
+ * Steps of the library's handshake machine and alerts, without data between
+ * them, once ready. A key update takes two to four: about a hundred of them.
+ */
+#define LATE_STEPS_MAX 256
 
 typedef struct tls_stream {
     ion_stream_t head;
@@ -43,7 +45,7 @@ typedef struct tls_stream {
     bool is_ready;
     bool is_broken; /* output or library failed: no close_notify */
     bool is_finished;
-    unsigned late_messages;
+    unsigned late_steps;
     const char *reason;
     ion_tls_gauges_t gauges;
 } tls_stream_t;
@@ -126,18 +128,13 @@ ion_tls_bio_method(void)
 }
 
 void
-ion_tls_watch(int write_p, int version, int content_type, const void *buf,
-    size_t len, SSL *ssl, void *arg)
+ion_tls_watch(const SSL *ssl, int where, int ret)
 {
-    tls_stream_t *ts = arg;
-    (void)version;
-    (void)buf;
-    (void)len;
-    (void)ssl;
-    if (ts != NULL && ts->is_ready && write_p == 0 &&
-        content_type == SSL3_RT_HANDSHAKE)
-    {
-        ts->late_messages++;
+    tls_stream_t *ts = SSL_get_app_data(ssl);
+    (void)ret;
+    if (ts != NULL && ts->is_ready &&
+        (where & (SSL_CB_LOOP | SSL_CB_ALERT)) != 0) {
+        ts->late_steps++;
     }
 }
 
@@ -221,10 +218,10 @@ decrypt(tls_stream_t *ts, uint8_t *buf, size_t cap, size_t *n)
             break;
         }
         *n += got;
-        ts->late_messages = 0;
+        ts->late_steps = 0;
     }
     answer_key_update(ts);
-    if (ts->late_messages > LATE_MESSAGES_MAX) {
+    if (ts->late_steps > LATE_STEPS_MAX) {
         ts->reason = "too many handshake messages without data";
         rc = end_with(ts, ION_MALF);
     }
@@ -469,7 +466,7 @@ ion_tls_accept(ion_loop_t *loop, ion_tls_ctx_t *ctx, int fd,
     BIO_set_data(bio, ts);
     SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);
-    SSL_set_msg_callback_arg(ssl, ts);
+    (void)SSL_set_app_data(ssl, ts);
     *out = &ts->head;
     return ION_OK;
 }
