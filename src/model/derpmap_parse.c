@@ -67,9 +67,6 @@ static const field_t region_fields[] = {
     REGION("Nodes", FIELD_NODES, nodes),
 };
 
-static ion_err_t decode_nodes(
-    decoder_t *d, const ion_doc_node_t *node, ion_derpregion_t *r);
-
 static ion_err_t
 refuse(decoder_t *d, const ion_doc_node_t *node, const char *what)
 {
