@@ -106,6 +106,7 @@ dir_read_cell(const ion_shm_t *shm, uint64_t cell, dir_found_t *out)
     if ((life & 1) == 0) {
         return false;
     }
+    ION_SHM_STEP("read record");
     load_key(r, &out->key);
     out->seq = SHM_LOAD_RLX(&r->seq);
     out->flags = SHM_LOAD_RLX(&r->flags);
@@ -311,10 +312,10 @@ static void
 give_record(ion_shm_t *shm, ion_conn_id_t conn)
 {
     dir_record_t *r = dir_record(shm, conn);
-    ION_SHM_STEP("end life");
-    SHM_STORE_REL(&r->life, conn.life + 1);
     shm->free_record[shm->free_count++] = conn.record;
     count_live(shm, -1);
+    ION_SHM_STEP("end life");
+    SHM_STORE_REL(&r->life, conn.life + 1);
 }
 
 static void
@@ -389,7 +390,6 @@ become_known(ion_shm_t *shm, const dir_path_t *path, ion_dir_reg_t *out)
     SHM_ADD(&shm->bucket[path->home].head, ONE_VERSION);
     e->version = version + 1;
     SHM_FENCE();
-    ION_SHM_STEP("register scan");
     dir_others_t others = { .self = e->conn, .list = out->others };
     dir_scan(shm, path, collect_other, &others);
     out->others_count = others.count;
