@@ -128,6 +128,14 @@ no_passphrase(char *buf, int size, int rwflag, void *arg)
     return -1;
 }
 
+/* The label that every PEM form of a private key ends its first line with. */
+static bool
+mentions_key(ion_str_t pem)
+{
+    static const char label[] = "PRIVATE KEY-----";
+    return memmem(pem.p, pem.len, label, sizeof(label) - 1) != NULL;
+}
+
 static ion_err_t
 read_key(ion_cert_t *cert, const ion_cert_source_t *src, ion_errtext_t *err)
 {
@@ -146,7 +154,7 @@ read_key(ion_cert_t *cert, const ion_cert_source_t *src, ion_errtext_t *err)
         ion_errtext_set(err,
             "%s: key is encrypted; an unencrypted one is needed",
             src->key_name);
-    } else if (pem_is_at_end()) {
+    } else if (!mentions_key(src->key_pem)) {
         ion_errtext_set(err,
             "%s: no private key in it; PEM expected, beginning with "
             "-----BEGIN PRIVATE KEY-----",
