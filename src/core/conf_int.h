@@ -76,16 +76,21 @@ bool conf_notes_full(const ion_conf_notes_t *notes);
  */
 void conf_read_sources(conf_loader_t *l);
 
+/* Variables without a value: "A, B", and where the first one stands. */
+typedef struct {
+    ion_sb_t names;
+    unsigned line; /* as conf_note_at takes it */
+    unsigned column;
+} conf_missing_t;
+
 /*
  * conf_substitute -- the two rules of ${NAME:default} and ${NAME}.
  *
- * out gets the text; *line_of the source line of each of its lines (in the
- * arena), missing the names without a value, "A, B".  *missing_line is where
- * the first of them stands.
- * Errors: ION_NOMEM.
+ * out gets the text, doc the source line of each of its lines (in the arena).
+ * Errors: ION_LIMIT more than CONF_TEXT_MAX bytes | ION_NOMEM.
  */
 ION_NODISCARD ion_err_t conf_substitute(const conf_loader_t *l, ion_str_t text,
-    ion_sb_t *out, conf_doc_t *doc, ion_sb_t *missing, unsigned *missing_line);
+    ion_sb_t *out, conf_doc_t *doc, conf_missing_t *missing);
 
 /* conf_check_keys -- unknown, misplaced and duplicate keys of all documents. */
 void conf_check_keys(conf_loader_t *l);

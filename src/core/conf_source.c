@@ -92,31 +92,28 @@ static void
 add_source(conf_loader_t *l, const char *name, ion_str_t text)
 {
     conf_doc_t doc = { .name = name };
-    unsigned missing_line = 0;
+    conf_missing_t missing = { .line = 0 };
     ion_sb_t out;
-    ion_sb_t missing;
+    ion_err_t rc;
 
     ion_sb_init(&out, CONF_TEXT_MAX);
-    ion_sb_init(&missing, CONF_TEXT_MAX);
-    if (conf_substitute(l, text, &out, &doc, &missing, &missing_line) != ION_OK)
-    {
-        if (out.failed && out.len + 1 >= CONF_TEXT_MAX) {
-            ion_conf_notes_error(l->notes,
-                "%s: more than %u bytes after substitution", name,
-                CONF_TEXT_MAX);
-        } else {
-            l->no_memory = true;
-        }
-    } else {
-        if (missing.len > 0) {
-            ion_conf_notes_error(l->notes,
-                "%s:%u: missing required environment variables: %s", name,
-                missing_line, missing.p);
-        }
+    ion_sb_init(&missing.names, CONF_TEXT_MAX);
+    rc = conf_substitute(l, text, &out, &doc, &missing);
+    if (rc == ION_OK) {
         parse_text(l, &doc, ion_sb_str(&out));
+    } else if (rc == ION_LIMIT) {
+        ion_conf_notes_error(l->notes,
+            "%s: more than %u bytes after substitution", name, CONF_TEXT_MAX);
+    } else {
+        l->no_memory = true;
+    }
+    if (rc == ION_OK && missing.names.len > 0) {
+        conf_note_at(l, l->conf->doc_count - 1, missing.line, missing.column,
+            true, NULL, "missing required environment variables: %s",
+            missing.names.p);
     }
     ion_sb_fini(&out);
-    ion_sb_fini(&missing);
+    ion_sb_fini(&missing.names);
 }
 
 static void

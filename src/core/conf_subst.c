@@ -31,8 +31,7 @@ typedef struct {
     size_t in_line;           /* index of the line we are in */
     ion_sb_t *out;
     ion_sb_t *out_lines; /* of unsigned */
-    ion_sb_t *missing;
-    unsigned missing_line;
+    conf_missing_t *missing;
 } rule_t;
 
 static bool
@@ -86,6 +85,25 @@ begin_line(rule_t *r)
     ion_sb_add(r->out_lines, &line, sizeof(line));
 }
 
+/* The first one's place is where the text would have continued. */
+static void
+note_missing(rule_t *r, ion_str_t name)
+{
+    const char *last =
+        r->out->len == 0 ? NULL : memrchr(r->out->p, '\n', r->out->len);
+
+    if (r->missing->names.len == 0) {
+        r->missing->line = (unsigned)(r->out_lines->len / sizeof(unsigned));
+        r->missing->column =
+            1 + (unsigned)(last == NULL
+                               ? r->out->len
+                               : (size_t)(r->out->p + r->out->len - last) - 1);
+    } else {
+        ion_sb_addz(&r->missing->names, ", ");
+    }
+    ion_sb_adds(&r->missing->names, name);
+}
+
 /* What a placeholder becomes; a missing variable is noted. */
 static ion_str_t
 value_of(rule_t *r, const holder_t *h)
@@ -102,12 +120,7 @@ value_of(rule_t *r, const holder_t *h)
         return ion_str_from(value);
     }
     if (!h->has_def) {
-        if (r->missing->len == 0) {
-            r->missing_line = source_line(r);
-        } else {
-            ion_sb_addz(r->missing, ", ");
-        }
-        ion_sb_adds(r->missing, h->name);
+        note_missing(r, h->name);
     }
     return h->def;
 }
@@ -171,7 +184,7 @@ keep_lines(ion_arena_t *arena, const ion_sb_t *lines, conf_doc_t *doc)
 
 ion_err_t
 conf_substitute(const conf_loader_t *l, ion_str_t text, ion_sb_t *out,
-    conf_doc_t *doc, ion_sb_t *missing, unsigned *missing_line)
+    conf_doc_t *doc, conf_missing_t *missing)
 {
     ion_sb_t half;
     ion_sb_t half_lines;
@@ -198,10 +211,13 @@ conf_substitute(const conf_loader_t *l, ion_str_t text, ion_sb_t *out,
             .missing = missing };
 
         apply(&second);
-        *missing_line = second.missing_line;
-        if (!out->failed && !lines.failed && !missing->failed) {
+        if (!out->failed && !lines.failed && !missing->names.failed) {
             rc = keep_lines(l->conf->arena, &lines, doc);
         }
+    }
+    if (rc != ION_OK &&
+        (half.len >= CONF_TEXT_MAX || out->len >= CONF_TEXT_MAX)) {
+        rc = ION_LIMIT;
     }
     ion_sb_fini(&half);
     ion_sb_fini(&half_lines);
