@@ -176,14 +176,14 @@ static const refusal_t refusals[] = {
     { "[a]: 1\n", ION_MALF, 1, 1, "a key must be" },
     { "{a: 1}: 2\n", ION_MALF, 1, 1, "a key must be" },
     { ": 1\n", ION_MALF, 1, 1, "did not find expected key" },
-    { "{: 1}\n", ION_MALF, 1, 2, "a key is missing" },
+    { "?\n: 1\n", ION_MALF, 1, 2, "a key is missing" },
     { "a: 1\n  b: 2\n", ION_MALF, 2, 4, "mapping values are not allowed" },
-    { "a: [1, 2\nb: 3\n", ION_MALF, 2, 1, "" },
+    { "a: [1, 2\nb: 3\n", ION_MALF, 2, 2, "expected ',' or" },
     { "a: 'x\n", ION_MALF, 2, 1, "unexpected end of stream" },
-    { "\ta: 1\n", ION_MALF, 1, 1, "" },
+    { "\ta: 1\n", ION_MALF, 1, 1, "cannot start any token" },
     { "a: \"\\q\"\n", ION_MALF, 1, 5, "unknown escape" },
     { "a: \"\\0\"\n", ION_MALF, 1, 4, "NUL" },
-    { "a: {b: 1\n", ION_MALF, 2, 1, "" },
+    { "a: {b: 1\n", ION_MALF, 2, 1, "expected ',' or" },
 };
 
 static void
