@@ -13,6 +13,9 @@
 #include "doc/json.h"
 #include "model/derpmap.h"
 
+/* Names longer than this are cut in messages. */
+#define FIELD_SHOWN_MAX 64
+
 typedef enum {
     FIELD_STR,
     FIELD_INT,
@@ -71,6 +74,16 @@ static ion_err_t
 refuse(decoder_t *d, const ion_doc_node_t *node, const char *what)
 {
     ion_errtext_set(d->err, "%u:%u: %s", node->line, node->column, what);
+    return ION_MALF;
+}
+
+static ion_err_t
+unknown_field(decoder_t *d, const ion_doc_node_t *node, const char *of)
+{
+    ion_str_t key = node->key;
+    key.len = ION_MIN(key.len, (size_t)FIELD_SHOWN_MAX);
+    ion_errtext_set(d->err, "%u:%u: unknown field \"%.*s\" of %s",
+        node->key_line, node->key_column, ION_STR_ARG(key), of);
     return ION_MALF;
 }
 
@@ -147,7 +160,7 @@ decode_node(decoder_t *d, const ion_doc_node_t *node, ion_derpnode_t *out)
         const field_t *f =
             find_field(node_fields, ION_ARRAY_LEN(node_fields), it->key);
         if (f == NULL) {
-            return refuse(d, it, "unknown field of a node");
+            return unknown_field(d, it, "a node");
         }
         rc = decode_scalar(d, it, f->kind, (char *)out + f->offset);
         if (rc != ION_OK) {
@@ -210,7 +223,7 @@ decode_region(decoder_t *d, const ion_doc_node_t *node, ion_derpregion_t *r)
         const field_t *f =
             find_field(region_fields, ION_ARRAY_LEN(region_fields), it->key);
         if (f == NULL) {
-            return refuse(d, it, "unknown field of a region");
+            return unknown_field(d, it, "a region");
         }
         rc = f->kind == FIELD_NODES
                  ? decode_nodes(d, it, r)
@@ -336,7 +349,7 @@ decode_map(decoder_t *d, const ion_doc_node_t *root, ion_derpmap_t *map)
         } else if (ion_str_eq(it->key, ION_STR("omitDefaultRegions"))) {
             rc = decode_scalar(d, it, FIELD_BOOL, &map->omit_default_regions);
         } else {
-            rc = refuse(d, it, "unknown field of a map");
+            rc = unknown_field(d, it, "a map");
         }
         if (rc != ION_OK) {
             return rc;
