@@ -17,6 +17,7 @@
 #include "derp/derp_relay.h"
 #include "derp/derp_worker.h"
 #include "shm/fabric.h"
+#include "shm/shm.h"
 
 #define DRAIN_BUDGET  ((size_t)1024 * 1024) /* bytes per turn */
 #define WALK_BUDGET   ((size_t)2048)        /* keys per turn */
@@ -266,17 +267,24 @@ settle_suspects(derp_worker_t *w)
     w->suspect_count = 0;
 }
 
-/* A worker has died, and with it perhaps the last duplicate of some keys. */
+/*
+ * A worker has died. Duplicates that it had are gone, perhaps the last ones;
+ * and what they had reached is lost with it, so those of their keys that are
+ * here will tell everybody when they leave.
+ */
 static void
 check_dups(derp_worker_t *w)
 {
-    ion_slot_mask_t none = { { 0 } };
+    ion_slot_mask_t all = { { 0 } };
 
+    for (uint32_t slot = 0; slot < ion_shm_worker_slots(w->shm); slot++) {
+        ion_slot_mask_add(&all, slot);
+    }
     ION_LIST_FOREACH(it, &w->all) {
         derp_session_t *s = ION_CONTAINER_OF(it, derp_session_t, link);
 
         if ((s->st.flags & DERP_STATE_DUP) != 0) {
-            inherit(w, s, &none);
+            inherit(w, s, &all);
         }
     }
 }

@@ -42,13 +42,20 @@ derp_queue_drop_head(derp_queue_t *q, derp_kind_t kind)
     return packet;
 }
 
-derp_packet_t *
-derp_queue_evict(derp_queue_t *q, derp_kind_t kind, size_t len,
+bool
+derp_queue_has_room(const derp_queue_t *q, derp_kind_t kind, size_t len,
     const derp_queue_limits_t *limits)
 {
     const derp_fifo_t *f = &q->fifo[kind];
 
-    if (f->count < limits->packets && f->bytes + len <= limits->bytes) {
+    return f->count < limits->packets && f->bytes + len <= limits->bytes;
+}
+
+derp_packet_t *
+derp_queue_evict(derp_queue_t *q, derp_kind_t kind, size_t len,
+    const derp_queue_limits_t *limits)
+{
+    if (derp_queue_has_room(q, kind, len, limits)) {
         return NULL;
     }
     return derp_queue_drop_head(q, kind);

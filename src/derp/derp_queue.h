@@ -46,6 +46,14 @@ void derp_queue_init(derp_queue_t *q);
 bool derp_queue_is_empty(const derp_queue_t *q);
 
 /*
+ * derp_queue_has_room -- does a packet of len bytes fit without an eviction?
+ *
+ * Errors: none.
+ */
+bool derp_queue_has_room(const derp_queue_t *q, derp_kind_t kind, size_t len,
+    const derp_queue_limits_t *limits);
+
+/*
  * derp_queue_evict -- the oldest packet that must go before one of len bytes
  * fits behind it.
  *

@@ -76,9 +76,13 @@ evicted(derp_session_t *to, derp_packet_t *packet)
     derp_pool_put(w->pool, &packet);
 }
 
-/* Evict what must go before a packet of len bytes; NULL: no memory at all. */
-static derp_packet_t *
-make_room(derp_session_t *to, derp_kind_t kind, size_t len, bool need_block)
+/*
+ * Make room in the receiver's queue. A receiver that is not known to be slow
+ * gets what waits first, in the middle of the turn; only then the oldest go.
+ * The receiver may have ended after this.
+ */
+static void
+make_room(derp_session_t *to, derp_kind_t kind, size_t len)
 {
     derp_worker_t *w = to->w;
     derp_packet_t *packet;
@@ -88,14 +92,22 @@ make_room(derp_session_t *to, derp_kind_t kind, size_t len, bool need_block)
             (size_t)DERP_QUEUE_BYTES, derp_pool_left(w->pool) / BUDGET_SHARE),
     };
 
+    if (!to->is_full && !derp_queue_has_room(&to->queue, kind, len, &limits)) {
+        derp_output_flush(to);
+    }
     while ((packet = derp_queue_evict(&to->queue, kind, len, &limits)) != NULL)
     {
         evicted(to, packet);
     }
-    if (!need_block) {
-        return NULL;
-    }
-    while (derp_pool_get(w->pool, len, &packet) != ION_OK) {
+}
+
+/* A block of the pool; without memory the receiver's oldest packets go. */
+static derp_packet_t *
+get_block(derp_session_t *to, derp_kind_t kind, size_t len)
+{
+    derp_packet_t *packet = NULL;
+
+    while (derp_pool_get(to->w->pool, len, &packet) != ION_OK) {
         derp_packet_t *oldest = derp_queue_drop_head(&to->queue, kind);
 
         if (oldest == NULL) {
@@ -148,17 +160,23 @@ derp_relay_deliver(derp_session_t *to, const derp_delivery_t *d,
 {
     derp_worker_t *w = to->w;
     size_t len = DERP_RECV_HEADER + n;
-    bool has_own = own != NULL && *own != NULL;
-    derp_packet_t *packet = make_room(to, d->kind, len, !has_own);
+    derp_packet_t *packet;
 
-    if (has_own) {
+    make_room(to, d->kind, len);
+    if (to->phase != DERP_PHASE_LIVE) {
+        derp_count_drop(w, DERP_DROP_GONE_DISCONNECTED, d->kind, n);
+        return;
+    }
+    if (own != NULL && *own != NULL) {
         packet = *own;
         *own = NULL;
-    } else if (packet == NULL) {
-        derp_count_drop(w, DERP_DROP_QUEUE_TAIL, d->kind, n);
-        to->st.traffic.drops++;
-        return;
     } else {
+        packet = get_block(to, d->kind, len);
+        if (packet == NULL) {
+            derp_count_drop(w, DERP_DROP_QUEUE_TAIL, d->kind, n);
+            to->st.traffic.drops++;
+            return;
+        }
         memcpy(packet->frame + DERP_RECV_HEADER, payload, n);
     }
     derp_recv_header_put(packet->frame, &d->src_key, n);

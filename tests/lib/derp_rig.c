@@ -80,15 +80,14 @@ derp_rig_start(derp_rig_t *rig)
     ION_ASSERT(i < DERP_RIG_WORKERS);
     memset(rw, 0, sizeof(*rw));
     ION_ASSERT(ion_slots_alloc(rig->master, ION_SLOT_WORKER, (uint32_t)i, 1,
-                   &slot)
-        == ION_OK);
+                   &slot) == ION_OK);
     n = ion_shm_fds(rig->master, ION_SLOT_WORKER, fds);
     for (size_t k = 0; k < n; k++) {
         fds[k] = fcntl(fds[k], F_DUPFD_CLOEXEC, 3);
         ION_ASSERT(fds[k] >= 0);
     }
-    ION_ASSERT(ion_shm_attach(ION_SLOT_WORKER, slot, fds, n, &rw->p.shm)
-        == ION_OK);
+    ION_ASSERT(
+        ion_shm_attach(ION_SLOT_WORKER, slot, fds, n, &rw->p.shm) == ION_OK);
     rw->p.role = ION_ROLE_WORKER;
     rw->p.slot = slot;
     rw->p.index = (uint32_t)i;
@@ -157,8 +156,7 @@ derp_rig_kill(derp_rig_t *rig, size_t worker)
     rw->is_dead = true;
     ion_loop_hook_del(rig->loop, &w->hook);
     ion_io_del(rig->loop, &w->doorbell);
-    ION_LIST_FOREACH(it, &w->all)
-    {
+    ION_LIST_FOREACH(it, &w->all) {
         derp_session_t *s = ION_CONTAINER_OF(it, derp_session_t, link);
 
         ion_io_del(rig->loop, &s->io);
@@ -225,9 +223,8 @@ derp_rig_stat(const derp_rig_t *rig, size_t stat)
 uint64_t
 derp_rig_drops(const derp_rig_t *rig, derp_drop_t why, derp_kind_t kind)
 {
-    return derp_rig_stat(rig,
-        DERP_STAT_PACKETS_DROPPED + 2 * (size_t)why
-            + (kind == DERP_KIND_DISCO ? 0 : 1));
+    return derp_rig_stat(rig, DERP_STAT_PACKETS_DROPPED + 2 * (size_t)why +
+                                  (kind == DERP_KIND_DISCO ? 0 : 1));
 }
 
 void
@@ -260,15 +257,13 @@ derp_rig_connect(derp_rig_t *rig, derp_rig_client_t *c, size_t worker,
     memset(c, 0, sizeof(*c));
     c->rig = rig;
     derp_rig_keys(seed, &c->secret, &c->key);
-    ION_ASSERT(
-        ion_box_shared(&c->secret, &rig->public, c->shared) == ION_OK);
-    ION_ASSERT(socketpair(AF_UNIX,
-                   SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds)
-        == 0);
+    ION_ASSERT(ion_box_shared(&c->secret, &rig->public, c->shared) == ION_OK);
+    ION_ASSERT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                   0, fds) == 0);
     c->fd = fds[0];
     c->server_fd = fds[1];
-    ION_ASSERT(ion_addr_parse(ION_STR("192.0.2.1:41641"), &opening.peer)
-        == ION_OK);
+    ION_ASSERT(
+        ion_addr_parse(ION_STR("192.0.2.1:41641"), &opening.peer) == ION_OK);
     ION_ASSERT(
         ion_stream_new_plain(rig->loop, fds[1], &opening.stream) == ION_OK);
     ION_ASSERT(derp_session_open(rig->worker[worker].w, &opening) == ION_OK);
@@ -298,13 +293,14 @@ derp_rig_take_hello(derp_rig_client_t *c)
 
     derp_server_key_put(expected, &c->rig->public);
     if (!derp_rig_expect(c, DERP_FRAME_SERVER_KEY, expected + DERP_HEADER_LEN,
-            sizeof(expected) - DERP_HEADER_LEN)) {
+            sizeof(expected) - DERP_HEADER_LEN))
+    {
         return false;
     }
-    return derp_rig_next(c, &f) && f.type == DERP_FRAME_SERVER_INFO
-        && f.len == ION_BOX_OVERHEAD + info_len
-        && ion_box_open(c->shared, f.p, f.len, plain) == ION_OK
-        && memcmp(plain, DERP_SERVER_INFO_JSON, info_len) == 0;
+    return derp_rig_next(c, &f) && f.type == DERP_FRAME_SERVER_INFO &&
+           f.len == ION_BOX_OVERHEAD + info_len &&
+           ion_box_open(c->shared, f.p, f.len, plain) == ION_OK &&
+           memcmp(plain, DERP_SERVER_INFO_JSON, info_len) == 0;
 }
 
 bool
@@ -427,8 +423,9 @@ derp_rig_next(derp_rig_client_t *c, derp_rig_frame_t *out)
 
     receive(c);
     left = c->in_len - c->in_pos;
-    if (derp_header_parse(c->in + c->in_pos, left, &h) != ION_OK
-        || left < DERP_HEADER_LEN + (size_t)h.len) {
+    if (derp_header_parse(c->in + c->in_pos, left, &h) != ION_OK ||
+        left < DERP_HEADER_LEN + (size_t)h.len)
+    {
         return false;
     }
     out->type = h.type;
@@ -447,8 +444,7 @@ derp_rig_expect(derp_rig_client_t *c, uint8_t type, const void *p, size_t n)
     if (!derp_rig_next(c, &f)) {
         return false;
     }
-    if (f.type == type && f.len == n
-        && (n == 0 || memcmp(f.p, p, n) == 0)) {
+    if (f.type == type && f.len == n && (n == 0 || memcmp(f.p, p, n) == 0)) {
         return true;
     }
     c->in_pos = pos;
@@ -465,9 +461,10 @@ derp_rig_expect_packet(
     if (!derp_rig_next(c, &f)) {
         return false;
     }
-    if (f.type == DERP_FRAME_RECV_PACKET && f.len == DERP_KEY_LEN + n
-        && memcmp(f.p, src->b, DERP_KEY_LEN) == 0
-        && (n == 0 || memcmp(f.p + DERP_KEY_LEN, p, n) == 0)) {
+    if (f.type == DERP_FRAME_RECV_PACKET && f.len == DERP_KEY_LEN + n &&
+        memcmp(f.p, src->b, DERP_KEY_LEN) == 0 &&
+        (n == 0 || memcmp(f.p + DERP_KEY_LEN, p, n) == 0))
+    {
         return true;
     }
     c->in_pos = pos;

@@ -127,8 +127,7 @@ void derp_rig_close(derp_rig_client_t *c);
 bool derp_rig_write(derp_rig_client_t *c, const void *p, size_t n);
 
 /* One frame to the relay. */
-bool derp_rig_send(
-    derp_rig_client_t *c, uint8_t type, const void *p, size_t n);
+bool derp_rig_send(derp_rig_client_t *c, uint8_t type, const void *p, size_t n);
 
 /* A SendPacket frame. */
 bool derp_rig_packet(

@@ -138,8 +138,7 @@ test_T08_pipelining(void **state)
     (void)state;
     memset(&c, 0, sizeof(c));
     derp_rig_keys(9, &c.secret, &c.key);
-    assert_int_equal(
-        ion_box_shared(&c.secret, &rig.public, c.shared), ION_OK);
+    assert_int_equal(ion_box_shared(&c.secret, &rig.public, c.shared), ION_OK);
     n = derp_rig_client_info(&c, "{}", rest, sizeof(rest));
     derp_header_put(rest + n, DERP_FRAME_NOTE_PREFERRED, 1);
     rest[n + 5] = 1;
@@ -290,8 +289,7 @@ test_T14_bad_box(void **state)
             break;
         case 2: /* between what the header check and a box allow */
             n = DERP_HEADER_LEN + DERP_MIN_CLIENT_INFO;
-            derp_header_put(
-                info, DERP_FRAME_CLIENT_INFO, DERP_MIN_CLIENT_INFO);
+            derp_header_put(info, DERP_FRAME_CLIENT_INFO, DERP_MIN_CLIENT_INFO);
             break;
         default:
             memcpy(info + DERP_HEADER_LEN, low_order[i - 3], ION_KEY_LEN);
@@ -355,8 +353,8 @@ test_T16_slow_login(void **state)
         assert_true(derp_rig_is_closed(&c[i]));
         leave(&c[i]);
     }
-    assert_int_equal(derp_rig_stat(&rig, DERP_STAT_LOGIN_TIMEOUT),
-        ION_ARRAY_LEN(sent));
+    assert_int_equal(
+        derp_rig_stat(&rig, DERP_STAT_LOGIN_TIMEOUT), ION_ARRAY_LEN(sent));
     assert_int_equal(derp_rig_stat(&rig, DERP_STAT_LOGIN_FAILED), 0);
 }
 
@@ -420,8 +418,7 @@ test_T52_not_ideal(void **state)
 
     (void)state;
     derp_rig_connect(&rig, &c, 0, 1, &opts);
-    n = derp_rig_client_info(
-        &c, "{\"IsProber\":true}", info, sizeof(info));
+    n = derp_rig_client_info(&c, "{\"IsProber\":true}", info, sizeof(info));
     assert_true(derp_rig_write(&c, info, n));
     derp_rig_turn(&rig);
     assert_int_equal(derp_rig_stat(&rig, DERP_STAT_NOT_IDEAL), 1);

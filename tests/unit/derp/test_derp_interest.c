@@ -144,8 +144,7 @@ test_table_is_bounded(void **state)
     assert_int_equal(derp_interests_count(table), 8);
     add(0, 0, 2); /* one that is there may be confirmed */
     assert_int_equal(gone(3, 1), 1);
-    assert_int_equal(
-        derp_interests_add(table, &receivers[0], &k, 1), ION_OK);
+    assert_int_equal(derp_interests_add(table, &receivers[0], &k, 1), ION_OK);
 }
 
 static bool
@@ -208,8 +207,7 @@ main(void)
             test_older_news_does_not_end_a_newer_interest, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_withdrawn_receivers_hear_nothing, setup, teardown),
-        cmocka_unit_test_setup_teardown(
-            test_table_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_table_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_walk_fires_absent_keys_within_budget, setup, teardown),
         cmocka_unit_test_setup_teardown(

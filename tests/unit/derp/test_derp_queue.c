@@ -48,9 +48,9 @@ push(char kind, uint8_t number, size_t len)
 
     assert_int_equal(derp_pool_get(pool, len, &packet), ION_OK);
     packet->frame[0] = number;
-    packet->kind = kind == 'd' ? DERP_KIND_DISCO
-        : kind == 'o'          ? DERP_KIND_OTHER
-                               : DERP_KIND_CONTROL;
+    packet->kind = kind == 'd'   ? DERP_KIND_DISCO
+                   : kind == 'o' ? DERP_KIND_OTHER
+                                 : DERP_KIND_CONTROL;
     derp_queue_push(&queue, packet);
 }
 
@@ -153,16 +153,16 @@ test_evict_by_count_and_bytes(void **state)
         for (uint8_t k = 0; k < cases[i].queued; k++) {
             push('o', k, 100);
         }
-        while ((packet = derp_queue_evict(&queue, DERP_KIND_OTHER,
-                    cases[i].len, &cases[i].limits))
-               != NULL) {
+        while ((packet = derp_queue_evict(&queue, DERP_KIND_OTHER, cases[i].len,
+                    &cases[i].limits)) != NULL)
+        {
             assert_int_equal(packet->frame[0], gone);
             derp_pool_put(pool, &packet);
             gone++;
         }
         assert_int_equal(gone, cases[i].gone);
-        assert_int_equal(derp_queue_count(&queue, DERP_KIND_OTHER),
-            cases[i].queued - gone);
+        assert_int_equal(
+            derp_queue_count(&queue, DERP_KIND_OTHER), cases[i].queued - gone);
         assert_int_equal(pop(), 99);
         while (pop() >= 0) {
         }
@@ -178,8 +178,8 @@ test_newest_survive(void **state)
 
     (void)state;
     for (int i = 0; i < 200; i++) {
-        derp_packet_t *packet
-            = derp_queue_evict(&queue, DERP_KIND_OTHER, 40, &limits);
+        derp_packet_t *packet =
+            derp_queue_evict(&queue, DERP_KIND_OTHER, 40, &limits);
 
         derp_pool_put(pool, &packet);
         push('o', (uint8_t)i, 40);
@@ -194,8 +194,8 @@ test_newest_survive(void **state)
 static void
 test_pool_classes_and_budget(void **state)
 {
-    static const size_t sizes[]
-        = { 0, 1, 88, 100, 1437, 8000, 32000, 65573, 262149 };
+    static const size_t sizes[] = { 0, 1, 88, 100, 1437, 8000, 32000, 65573,
+        262149 };
     derp_packet_t *packet = NULL;
     derp_pool_t *small = NULL;
     derp_packet_t *second = NULL;
