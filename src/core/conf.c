@@ -245,6 +245,7 @@ static ion_err_t
 conf_new(const ion_conf_table_t *tables, size_t table_count, ion_conf_t **out)
 {
     ion_conf_t *conf = calloc(1, sizeof(*conf));
+    ion_conf_table_t *copy;
 
     if (conf == NULL) {
         return ION_NOMEM;
@@ -253,15 +254,19 @@ conf_new(const ion_conf_table_t *tables, size_t table_count, ion_conf_t **out)
         free(conf);
         return ION_NOMEM;
     }
-    conf->tables = tables;
     conf->table_count = table_count;
     conf->settings = ion_arena_alloc(conf->arena, sizeof(*conf->settings));
     conf->modules = ion_arena_alloc(
         conf->arena, (table_count + 1) * sizeof(*conf->modules));
-    if (conf->settings == NULL || conf->modules == NULL) {
+    copy = ion_arena_alloc(conf->arena, (table_count + 1) * sizeof(*copy));
+    if (conf->settings == NULL || conf->modules == NULL || copy == NULL) {
         ion_conf_free(&conf);
         return ION_NOMEM;
     }
+    if (table_count > 0) {
+        memcpy(copy, tables, table_count * sizeof(*copy));
+    }
+    conf->tables = copy;
     *out = conf;
     return ION_OK;
 }

@@ -49,8 +49,6 @@ typedef struct child {
     ion_log_t log;
     ion_chan_t *chan;
     ion_io_t chan_io;
-    int sig_fd;
-    ion_io_t sig_io;
     ion_timer_t drain_timer;
     child_cycle_t *now;
     child_cycle_t *next;
@@ -375,19 +373,6 @@ on_channel(ion_io_t *io, uint32_t events)
     watch_unsent(c);
 }
 
-static void
-on_signal(ion_io_t *io, uint32_t events)
-{
-    child_t *c = ION_CONTAINER_OF(io, child_t, sig_io);
-    ion_sig_t sig;
-    (void)events;
-    while (ion_sig_read(c->sig_fd, &sig) == ION_OK) {
-        ion_log(&c->log, ION_LOG_NOTICE, 0, "signal %d from pid %d, exiting",
-            sig.signo, (int)sig.pid);
-        leave(c, 0);
-    }
-}
-
 static ion_err_t
 ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done,
     void *arg)
@@ -492,17 +477,15 @@ attach(child_t *c)
 static ion_err_t
 watch(child_t *c)
 {
-    const int signos[] = { SIGTERM };
+    /* A terminal or a service manager signals the whole group: these are the
+     * master's to handle, and it tells us. */
+    static const int ignored[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1,
+        SIGUSR2, SIGWINCH, SIGPIPE };
     _Atomic uint64_t *beat;
     _Atomic uint32_t *busy;
-    const int ignored[] = { SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2,
-        SIGWINCH };
     ion_err_t rc = ion_loop_new(&c->p.loop);
     for (size_t i = 0; i < ION_ARRAY_LEN(ignored) && rc == ION_OK; i++) {
-        rc = ion_sig_ignore(ignored[i]); /* the master's to handle */
-    }
-    if (rc == ION_OK) {
-        rc = ion_sig_open(signos, ION_ARRAY_LEN(signos), &c->sig_fd);
+        rc = ion_sig_ignore(ignored[i]);
     }
     if (rc != ION_OK) {
         return rc;
@@ -510,10 +493,8 @@ watch(child_t *c)
     ion_slots_own_words(c->p.shm, &beat, &busy);
     ion_loop_set_heartbeat(c->p.loop, beat, busy);
     ion_timer_init(&c->drain_timer, on_drain_timeout);
-    ion_io_init(&c->sig_io, c->sig_fd, on_signal);
     ion_io_init(&c->chan_io, ion_chan_fd(c->chan), on_channel);
-    rc = ion_io_add(c->p.loop, &c->sig_io, ION_IO_READ);
-    return rc == ION_OK ? ion_io_add(c->p.loop, &c->chan_io, ION_IO_READ) : rc;
+    return ion_io_add(c->p.loop, &c->chan_io, ION_IO_READ);
 }
 
 /* From here on nothing can be opened that needs more than nobody's rights. */
@@ -550,11 +531,7 @@ finish(child_t *c)
     if (c->p.loop != NULL) {
         ion_timer_cancel(c->p.loop, &c->drain_timer);
         ion_io_del(c->p.loop, &c->chan_io);
-        ion_io_del(c->p.loop, &c->sig_io);
         ion_loop_free(&c->p.loop);
-    }
-    if (c->sig_fd >= 0) {
-        (void)close(c->sig_fd); /* a signalfd has nothing to lose */
     }
     ion_chan_free(&c->chan);
     ion_log_sink_free(&c->sink);
@@ -596,7 +573,6 @@ child_main(void)
     }
     c->magic = CHILD_MAGIC;
     c->status = -1;
-    c->sig_fd = -1;
     rc = run(c);
     if (rc != ION_OK && c->sink != NULL) {
         ion_log(&c->log, ION_LOG_ERR, rc == ION_SYS ? errno : 0,
