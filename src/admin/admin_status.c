@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "doc/emit_tree.h"
 #include "doc/json.h"
 #include "shm/slots.h"
 
@@ -139,50 +140,6 @@ write_listeners(const ion_cycle_t *cycle, ion_jw_t *w)
     ion_jw_array_end(w);
 }
 
-/* a parsed value again as text; the parser has bounded its depth */
-static void
-write_node(const ion_doc_node_t *node, ion_jw_t *w) // NOLINT(misc-no-recursion)
-{
-    int64_t number;
-
-    switch (node->kind) {
-    case ION_DOC_NULL:
-    case ION_DOC_FLOAT:
-        ion_jw_null(w);
-        break;
-    case ION_DOC_BOOL:
-        ion_jw_bool(w, ion_str_eq(node->text, ION_STR("true")));
-        break;
-    case ION_DOC_INT:
-        if (ion_doc_i64(node, INT64_MIN, INT64_MAX, &number) == ION_OK) {
-            ion_jw_i64(w, number);
-        } else {
-            ion_jw_null(w);
-        }
-        break;
-    case ION_DOC_STRING:
-        ion_jw_str(w, node->text);
-        break;
-    case ION_DOC_LIST:
-        ion_jw_array_begin(w);
-        ION_DOC_FOREACH(item, node)
-        {
-            write_node(item, w);
-        }
-        ion_jw_array_end(w);
-        break;
-    case ION_DOC_MAP:
-        ion_jw_object_begin(w);
-        ION_DOC_FOREACH(member, node)
-        {
-            ion_jw_keys(w, member->key);
-            write_node(member, w);
-        }
-        ion_jw_object_end(w);
-        break;
-    }
-}
-
 static void
 write_facts(const ion_cycle_t *cycle, ion_jw_t *w)
 {
@@ -200,14 +157,8 @@ write_facts(const ion_cycle_t *cycle, ion_jw_t *w)
         }
     }
     for (size_t i = 0; i < ION_ARRAY_LEN(keys); i++) {
-        const ion_doc_node_t *node = ion_doc_get(root, keys[i]);
-
         ion_jw_key(w, keys[i]);
-        if (node == NULL) {
-            ion_jw_null(w);
-        } else {
-            write_node(node, w);
-        }
+        ion_jw_node(w, ion_doc_get(root, keys[i]));
     }
     ion_arena_free(&arena);
 }
