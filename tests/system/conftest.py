@@ -72,6 +72,12 @@ def netns():
         one.delete()
 
 
+def pytest_collection_modifyitems(items):
+    """What waits for minutes begins first; the rest runs beside it."""
+    items.sort(key=lambda item: item.get_closest_marker(
+        "xdist_group") is None)
+
+
 def pytest_generate_tests(metafunc):
     """Every pair case runs on one worker, and across where there are."""
     if "placement" in metafunc.fixturenames:

@@ -228,17 +228,17 @@ def test_keys_in_any_case(conf):
 
 # -- keys of other versions --------------------------------------------
 
-@pytest.mark.parametrize("text, place", [
-    ("database:\n  type: sqlite\n", "2:3"),
-    ("poll_net:\n  keep_alive_interval: 1m\n", "2:3"),
-    ("keys:\n  system_admin_key: " + "ab" * 32 + "\n", "2:3"),
-    ("auth:\n  provider:\n    issuer: https://x\n", "3:5"),
-    ("derp:\n  sources:\n  - https://x/map\n", "2:3"),
-])
-def test_later_keys_are_a_warning(conf, text, place):
+@pytest.mark.parametrize("text, line", [
+    ("database:\n  type: sqlite\n", 2),
+    ("poll_net:\n  keep_alive_interval: 1m\n", 2),
+    ("keys:\n  system_admin_key: " + "ab" * 32 + "\n", 2),
+    ("auth:\n  provider:\n    issuer: https://x\n", 3),
+    ("derp:\n  sources:\n  - https://x/map\n", 2),
+], ids=["database", "poll_net", "keys", "auth", "sources"])
+def test_later_keys_are_a_warning(conf, text, line):
     done = check(conf, text=text, env={"XDG_STATE_HOME": conf.dir})
     assert done.returncode == 0, done.stderr
-    assert f"{conf.conf_path}:{place}:" in done.stderr
+    assert f"{conf.conf_path}:{line}:" in done.stderr
 
 
 @pytest.mark.parametrize("text", [
@@ -261,23 +261,24 @@ def test_t49_bad_configuration_does_not_start(daemons):
 
 
 def test_ports_taken_are_all_named(daemons):
-    tcp = socket.create_server(("127.0.0.1", 0))
+    tcp, web = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
     tcp_addr = "127.0.0.1:%d" % tcp.getsockname()[1]
     udp_addr = "127.0.0.1:%d" % udp.getsockname()[1]
+    web_addr = "127.0.0.1:%d" % web.getsockname()[1]
     one = daemons({"listen_addr": tcp_addr, "stun_listen_addr": udp_addr,
-                   "metrics_listen_addr": tcp_addr})
+                   "metrics_listen_addr": web_addr})
     log = one.refused()
     for key, addr in (("listen_addr", tcp_addr),
                       ("stun_listen_addr", udp_addr),
-                      ("metrics_listen_addr", tcp_addr)):
+                      ("metrics_listen_addr", web_addr)):
         assert re.search(rf"\b{key}\b.*{addr}.*in use", log), (key, log)
     # Nobody is left behind who holds a part of what was asked.
     assert not os.path.exists(one.path("ionscale.pid"))
     assert not os.path.exists(one.path("control.sock"))
-    tcp.close()
-    udp.close()
+    for each in (tcp, web, udp):
+        each.close()
 
 
 def test_address_that_is_not_ours(daemons):

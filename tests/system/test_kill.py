@@ -38,6 +38,12 @@ def several():
     return max(2, default_workers())
 
 
+def kill(one, pid, number=signal.SIGKILL):
+    """End a child; the master's alert lines about it are no surprise."""
+    one.allow(rf"\(pid {pid}\)")
+    proc.kill(pid, number)
+
+
 def frame_or_none(client):
     try:
         return client.recv(0.2)
@@ -71,7 +77,7 @@ def test_kill_worker(server):
     before = one.counters()
     stun = one.stun()
     # peer must learn that a is gone; other never heard of a.
-    proc.kill(pid)
+    kill(one, pid)
     assert peer.recv() == (wire.PEER_GONE, a.public + b"\0")
     with Traffic((other, peer), (peer, other)) as traffic:
         for client in lost:
@@ -101,7 +107,7 @@ def test_kill_worker_hands_a_key_to_its_heir(server):
         one, lambda index: index != one.worker_of(c2))
     sender.send_packet(key.public, b"to c2")
     assert c2.recv_packet() == (sender.public, b"to c2")
-    proc.kill(one.pid("worker", one.worker_of(c2)))
+    kill(one, one.pid("worker", one.worker_of(c2)))
     c2.expect_closed()
 
     def arrives():
@@ -119,7 +125,7 @@ def test_kill_every_worker_in_turn(server):
         clients = [one.client() for _ in range(6)]
         for index in range(one.workers):
             pid = one.pid("worker", index)
-            proc.kill(pid)
+            kill(one, pid)
             wait_until(lambda: not proc.alive(pid))
         for client in clients:
             client.expect_closed()
@@ -138,7 +144,7 @@ def test_kill_the_only_worker(server):
     one = server(workers=1)
     a = one.client()
     pid = one.pid("worker")
-    proc.kill(pid)
+    kill(one, pid)
     a.expect_closed()
     b, c = one.client(), one.client()
     b.roundtrip(c)
@@ -148,6 +154,7 @@ def test_kill_the_only_worker(server):
 def test_worker_that_keeps_dying_is_held_back(server):
     """Deaths right after ready slow the respawning down, and say so."""
     one = server(workers=1)
+    one.allow(r"worker 0 died \d+ times")
     deaths = 0
     start = time.monotonic()
     last = None
@@ -156,7 +163,7 @@ def test_worker_that_keeps_dying_is_held_back(server):
                 if item["state"] == "live" and item["pid"] != last]
         if live:
             last = live[0]["pid"]
-            proc.kill(last)
+            kill(one, last)
             deaths += 1
         time.sleep(0.02)
     assert 2 <= deaths <= 30, deaths
@@ -177,7 +184,7 @@ def test_kill_keeper(server):
         traffic.progress()
         held = one.control()
         held.ask("status")
-        proc.kill(keeper)
+        kill(one, keeper)
         # This question is asked at once, whoever is there to answer.
         assert one.ask("status")["pid"] == one.process.pid
         with pytest.raises((EOFError, ConnectionError)):
@@ -237,15 +244,15 @@ def test_fault_leaves_a_black_box_line(server, role, number):
     if role == "worker":
         pid = one.pid(role, index)
     name = signal.Signals(number).name
-    label = role + (str(index) if role == "worker" else "")
-    one.allow(rf"{label}|{role}")
-    proc.kill(pid, number)
     if role == "master":
+        one.allow("master")
+        proc.kill(pid, number)
         assert one.process.wait() == -number
         wait_until(lambda: not proc.session_members(pid), 5)
         one.killed = True
         a.expect_closed()
     else:
+        kill(one, pid, number)
         respawned(one, role, index, pid)
         assert one.client().is_open()
     one.wait_log(rf"alert .*{role}.*{name}|alert .*{name}.*{role}")
@@ -258,8 +265,7 @@ def test_frozen_worker_is_ended_by_the_master(server):
     a, b = place(one, CROSS)
     home = one.worker_of(a)
     pid = one.pid("worker", home)
-    one.allow(r"worker")
-    proc.kill(pid, signal.SIGSTOP)
+    kill(one, pid, signal.SIGSTOP)
     try:
         # Work for it: bytes on its sockets, packets on its rings.
         a.ping()
@@ -285,7 +291,7 @@ def test_kill_random_processes_under_load(server):
             pass
         victim = rng.choice([item for item in one.processes()
                              if item["role"] != "master"])
-        proc.kill(victim["pid"])
+        kill(one, victim["pid"])
         wait_until(lambda: not proc.alive(victim["pid"]))
         wait_until(lambda: all(
             item["state"] == "live" for item in one.processes())
@@ -322,10 +328,10 @@ WRONG_MESSAGES = {
 def test_wrong_message_on_a_channel_kills_the_sender(server, role):
     """It alone: who talks nonsense to the master is replaced."""
     one = server(workers=several())
-    one.allow(role)
     a, b = (place_one(one, lambda index: index == 1) for _ in range(2))
     for name, message in WRONG_MESSAGES.items():
         pid = one.pid(role)
+        one.allow(rf"\(pid {pid}\)")
         channel = proc.borrow_socket(pid, CHANNEL_FD)
         channel.send(message)
         channel.close()
@@ -341,9 +347,9 @@ def test_wrong_message_on_a_channel_kills_the_sender(server, role):
 def test_descriptors_on_a_channel_are_not_kept(server):
     """A message with descriptors that no rule allows leaves none."""
     one = server()
-    one.allow("worker")
     master = one.process.pid
     pid = one.pid("worker")
+    one.allow(rf"\(pid {pid}\)")
     channel = proc.borrow_socket(pid, CHANNEL_FD)
     socket.send_fds(channel, [channel_message(11, bytes(16))],
                     [channel.fileno()] * 8)

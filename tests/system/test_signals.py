@@ -4,7 +4,6 @@ SPDX-License-Identifier: BSD-2-Clause
 """
 
 import base64
-import json
 import os
 import pty
 import re
@@ -218,8 +217,7 @@ def test_start_without_a_configuration_prints_how_to_go_on(daemons):
             r"certificate self-signed, pin sha256-raw:[0-9a-f]{64}",
             r"next: \S+/ionscale status, \S+/ionscale derp list"):
         assert re.search(pattern, shown), (pattern, shown)
-    found = re.search(r"DERP map: (\{.*\})\r?\n", shown)
-    assert found
-    assert json.loads(found[1]) == json.loads(
-        one.cli("system", "get-derp-map", "--json").stdout)
+    plain = shown.replace("\r\n", "\n")
+    assert "DERP map: " + one.cli(
+        "system", "get-derp-map", "--json").stdout.rstrip("\n") in plain
     os.close(leader)
