@@ -29,7 +29,6 @@ static const char suites_12[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-static const char groups[] = "X25519:P-256:P-384";
 static const uint8_t alpn_http1[] = "http/1.1";
 
 /* http/1.1 where it is offered; else go on without a protocol. */
@@ -97,6 +96,7 @@ use_ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv,
 static bool
 set_protocol(SSL_CTX *ssl)
 {
+    char groups[] = "X25519:P-256:P-384"; /* the macro drops const */
     (void)SSL_CTX_set_options(
         ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                  SSL_OP_PRIORITIZE_CHACHA | SSL_OP_NO_COMPRESSION |
