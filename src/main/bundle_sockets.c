@@ -198,26 +198,6 @@ bind_key(bundle_maker_t *maker, bundle_t *b, const wanted_t *w,
     return rc;
 }
 
-static bool
-is_taken_twice(const wanted_t *wanted, size_t i, ion_sb_t *lines,
-    const ion_conf_t *conf)
-{
-    char where[512];
-    for (size_t j = 0; j < i; j++) {
-        if (wanted[i].kind == wanted[j].kind
-            && wanted[i].listen.addr.port != 0
-            && ion_addr_eq(&wanted[i].listen.addr, &wanted[j].listen.addr)) {
-            char text[ION_ADDR_TEXT_MAX];
-            ion_sb_addf(lines, "%s%s: %s is the address of %s already\n",
-                ion_conf_where(conf, wanted[i].key, where, sizeof(where)),
-                wanted[i].key,
-                ion_addr_format(&wanted[i].listen.addr, text), wanted[j].key);
-            return true;
-        }
-    }
-    return false;
-}
-
 ion_err_t
 bundle_bind(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
     ion_sb_t *lines)
@@ -230,10 +210,6 @@ bundle_bind(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
         char text[ION_ADDR_TEXT_MAX];
         char where[512];
         ion_err_t rc;
-        if (is_taken_twice(wanted, i, lines, b->conf)) {
-            result = ION_DENIED;
-            continue;
-        }
         rc = bind_key(maker, b, &wanted[i], now, &why);
         if (rc == ION_NOMEM) {
             return rc;
