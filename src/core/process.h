@@ -106,7 +106,7 @@ typedef struct ion_process {
     const ion_cycle_t *cycle; /* in force; swapped by a reload */
     void *module_data[ION_MODULE_MAX + 1]; /* behind the modules: http */
     uint64_t started_wall_ms; /* of the instance, not of this process */
-    bool draining;           /* no new work: retiring, or a graceful quit */
+    bool draining;            /* no new work: retiring, or a graceful quit */
     ion_err_t (*master_op)(struct ion_process *p, ion_master_op_t op,
         ion_op_done_pt done, void *arg); /* keeper only, else NULL */
     void (*idle)(struct ion_process *p, uint32_t module); /* see drain() */

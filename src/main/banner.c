@@ -24,9 +24,10 @@ print_map(const master_t *m)
     ion_derpmap_t *map;
     ion_sb_t sb;
     ion_sb_init(&sb, 1u << 20);
-    if (ion_arena_new(1u << 20, &arena) == ION_OK
-        && ion_derpmap_parse(arena, ion_sb_str(&m->now->map), &map, NULL)
-            == ION_OK) {
+    if (ion_arena_new(1u << 20, &arena) == ION_OK &&
+        ion_derpmap_parse(arena, ion_sb_str(&m->now->map), &map, NULL) ==
+            ION_OK)
+    {
         ion_derpmap_write_json(map, 2, &sb);
     }
     ion_arena_free(&arena);
@@ -44,7 +45,8 @@ print_certificate(const master_t *m)
     }
     bundle_pin_text(m->now, pin);
     (void)printf("certificate %s, pin %s (clients before 1.82 must trust "
-        "%s/tls.crt)\n", m->now->facts.cert_source, pin, m->maker.state_dir);
+                 "%s/tls.crt)\n",
+        m->now->facts.cert_source, pin, m->maker.state_dir);
 }
 
 void
@@ -53,12 +55,12 @@ master_banner(const master_t *m)
     char tcp[ION_ADDR_TEXT_MAX];
     char udp[ION_ADDR_TEXT_MAX];
     (void)printf("ionscale %s: running without a configuration file (master "
-        "%d, %u workers, keeper)\n", ION_VERSION_TEXT, (int)getpid(),
-        m->now->workers);
+                 "%d, %u workers, keeper)\n",
+        ION_VERSION_TEXT, (int)getpid(), m->now->workers);
     (void)printf("relay https+http %s   STUN udp %s   state %s   control %s   "
-        "user %s\n", address(m, "listen_addr", tcp),
-        address(m, "stun_listen_addr", udp), m->maker.state_dir,
-        m->maker.control_path,
+                 "user %s\n",
+        address(m, "listen_addr", tcp), address(m, "stun_listen_addr", udp),
+        m->maker.state_dir, m->maker.control_path,
         m->has_account ? m->account.name : "unchanged");
     (void)printf("public address %s\n", m->now->facts.public_text);
     print_certificate(m);

@@ -29,6 +29,18 @@ bundle_socket_unref(bundle_socket_t **s)
     free(o);
 }
 
+const char *
+bundle_where(const bundle_t *b, const char *key, char out[BUNDLE_WHERE])
+{
+    size_t n;
+    (void)ion_conf_where(b->conf, key, out, BUNDLE_WHERE - 2);
+    n = strlen(out);
+    if (n > 0) {
+        memcpy(out + n, ": ", 3);
+    }
+    return out;
+}
+
 void
 bundle_free(bundle_t **b)
 {
@@ -50,8 +62,8 @@ bundle_free(bundle_t **b)
 }
 
 static ion_err_t
-add_blob_fd(bundle_t *b, const char *name, uint32_t roles, bool is_secret,
-    int fd)
+add_blob_fd(
+    bundle_t *b, const char *name, uint32_t roles, bool is_secret, int fd)
 {
     bundle_blob_t *blob;
     if (b->blob_count >= ION_BLOBS_MAX) {

@@ -44,7 +44,7 @@ typedef struct {
 
 /* What start prints and the keeper tells about a bundle. */
 typedef struct {
-    char public_key[80]; /* "nodekey:..." */
+    char public_key[80];  /* "nodekey:..." */
     char cert_source[16]; /* "self-signed", "files", "none" */
     ion_cert_info_t cert;
     char public_text[320]; /* where the public address comes from */
@@ -73,7 +73,7 @@ typedef struct bundle_maker {
     uint32_t max_workers;
     uint32_t next_socket_id;
     uint64_t next_generation;
-    bool is_dry;             /* server -t: write nothing */
+    bool is_dry;              /* server -t: write nothing */
     bundle_socket_t *control; /* bound once, part of every bundle; or NULL */
     int tickets_fd;           /* sealed ticket keys in force */
     ion_log_t *log;
@@ -96,8 +96,8 @@ ION_NODISCARD ion_err_t bundle_new(bundle_maker_t *maker, ion_conf_t *conf,
  *
  * Errors: ION_NOMEM | ION_SYS.
  */
-ION_NODISCARD ion_err_t bundle_renew(bundle_maker_t *maker,
-    const bundle_t *now, bundle_t **out);
+ION_NODISCARD ion_err_t bundle_renew(
+    bundle_maker_t *maker, const bundle_t *now, bundle_t **out);
 
 /* bundle_free -- drop its references; NULL is fine. */
 void bundle_free(bundle_t **b);
@@ -113,14 +113,19 @@ ION_NODISCARD ion_err_t bundle_blob(bundle_t *b, const char *name,
 /* bundle_socket_unref -- closes with the last reference; nulls *s. */
 void bundle_socket_unref(bundle_socket_t **s);
 
+/* bundle_where -- "file:line:column: " of a key, "" when it was not set. */
+#define BUNDLE_WHERE 1024
+const char *bundle_where(
+    const bundle_t *b, const char *key, char out[BUNDLE_WHERE]);
+
 /*
  * bundle_bind -- every listener of the configuration for every worker index
  * (bundle_sockets.c).
  *
  * Errors: ION_DENIED lines say which key, address and why | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t bundle_bind(bundle_maker_t *maker, bundle_t *b,
-    const bundle_t *now, ion_sb_t *lines);
+ION_NODISCARD ion_err_t bundle_bind(
+    bundle_maker_t *maker, bundle_t *b, const bundle_t *now, ion_sb_t *lines);
 
 /*
  * bundle_address -- the bound address of a listener key, NULL when it is off.
@@ -163,7 +168,7 @@ void bundle_pin_text(const bundle_t *b, char out[BUNDLE_PIN_TEXT]);
  *
  * Errors: ION_DENIED lines say what is wrong | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t bundle_map(bundle_t *b, const bundle_public_t *pub,
-    ion_sb_t *lines);
+ION_NODISCARD ion_err_t bundle_map(
+    bundle_t *b, const bundle_public_t *pub, ion_sb_t *lines);
 
 #endif

@@ -115,8 +115,8 @@ bundle_public(bundle_t *b, bundle_public_t *out)
     }
     copy_text(out->stun_host, sizeof(out->stun_host), out->host);
     if (s->stun_public_addr.set) {
-        copy_text(out->stun_host, sizeof(out->stun_host),
-            s->stun_public_addr.host);
+        copy_text(
+            out->stun_host, sizeof(out->stun_host), s->stun_public_addr.host);
         out->stun_port = s->stun_public_addr.port;
     }
     if (out->stun_port == 0 && stun != NULL) {
@@ -158,8 +158,8 @@ write_map(bundle_t *b, const bundle_public_t *pub, ion_arena_t *arena,
             .port = pub->port },
     };
     ion_err_t rc;
-    fill_stun(b, pub, bundle_address(b, "stun_listen_addr") != NULL,
-        &params.stun);
+    fill_stun(
+        b, pub, bundle_address(b, "stun_listen_addr") != NULL, &params.stun);
     if (s->tls_self_signed && !s->tls_disable) {
         bundle_pin_text(b, pin);
         params.cert_name = ion_str_from(pin);
@@ -187,15 +187,17 @@ bundle_map(bundle_t *b, const bundle_public_t *pub, ion_sb_t *lines)
         ion_arena_free(&arena);
     }
     if (rc == ION_MALF) {
-        ion_sb_addf(lines, "public_addr, stun_public_addr, derp.server: no "
-            "client could use this map: %s\n", why.msg);
+        ion_sb_addf(lines,
+            "public_addr, stun_public_addr, derp.server: no "
+            "client could use this map: %s\n",
+            why.msg);
         return ION_DENIED;
     }
     if (rc == ION_OK) {
-        rc = b->map.failed ? ION_NOMEM
-                           : bundle_blob(b, "map",
-                               ION_ROLE_WORKER | ION_ROLE_KEEPER, false,
-                               ion_sb_str(&b->map));
+        rc = b->map.failed
+                 ? ION_NOMEM
+                 : bundle_blob(b, "map", ION_ROLE_WORKER | ION_ROLE_KEEPER,
+                       false, ion_sb_str(&b->map));
     }
     return rc;
 }

@@ -45,8 +45,7 @@ pem_free(pem_pair_t *p)
 }
 
 static ion_err_t
-state_path(const bundle_maker_t *maker, const char *name, char *out,
-    size_t cap)
+state_path(const bundle_maker_t *maker, const char *name, char *out, size_t cap)
 {
     int n = snprintf(out, cap, "%s/%s", maker->state_dir, name);
     return n < 0 || (size_t)n >= cap ? ION_RANGE : ION_OK;
@@ -85,8 +84,7 @@ make_key(const bundle_maker_t *maker, const char *path,
 }
 
 static ion_err_t
-load_key(const bundle_maker_t *maker, ion_secret_key_t *secret,
-    ion_sb_t *lines)
+load_key(const bundle_maker_t *maker, ion_secret_key_t *secret, ion_sb_t *lines)
 {
     char path[4096];
     char *json = NULL;
@@ -110,7 +108,8 @@ load_key(const bundle_maker_t *maker, ion_secret_key_t *secret,
         ion_sb_addf(lines,
             "state_dir: %s is not a relay key file, which is "
             "{\"PrivateKey\": \"privkey:<64 hex digits>\"}: restore it, or "
-            "remove it to get a new identity\n", path);
+            "remove it to get a new identity\n",
+            path);
         return ION_DENIED;
     }
     return ION_OK;
@@ -140,12 +139,11 @@ read_pem(const bundle_t *b, const char *key, const char *path, char **out,
     size_t *n, ion_sb_t *lines)
 {
     ion_errtext_t why = { "" };
-    char where[512];
+    char where[BUNDLE_WHERE];
     ion_err_t rc = ion_file_read(path, PEM_MAX, out, n, &why);
     if (rc != ION_OK) {
         ion_sb_addf(lines, "%s%s: cannot read %s: %s\n",
-            ion_conf_where(b->conf, key, where, sizeof(where)), key, path,
-            why.msg);
+            bundle_where(b, key, where), key, path, why.msg);
         return rc == ION_NOMEM ? rc : ION_DENIED;
     }
     return ION_OK;
@@ -170,9 +168,9 @@ use_files(const bundle_maker_t *maker, bundle_t *b, const bundle_public_t *pub,
     ion_errtext_t why = { "" };
     ion_cert_t *cert = NULL;
     ion_cert_source_t source;
-    char where[512];
-    ion_err_t first = read_pem(b, "tls.cert_file", s->tls_cert_file,
-        &pem->cert, &pem->cert_len, lines);
+    char where[BUNDLE_WHERE];
+    ion_err_t first = read_pem(b, "tls.cert_file", s->tls_cert_file, &pem->cert,
+        &pem->cert_len, lines);
     ion_err_t rc = read_pem(
         b, "tls.key_file", s->tls_key_file, &pem->key, &pem->key_len, lines);
     if (first != ION_OK || rc != ION_OK) {
@@ -182,23 +180,23 @@ use_files(const bundle_maker_t *maker, bundle_t *b, const bundle_public_t *pub,
     rc = ion_cert_load(&source, &cert, &why);
     if (rc != ION_OK) {
         ion_sb_addf(lines, "%stls.cert_file: %s\n",
-            ion_conf_where(b->conf, "tls.cert_file", where, sizeof(where)),
-            why.msg);
+            bundle_where(b, "tls.cert_file", where), why.msg);
         return rc == ION_NOMEM ? rc : ION_DENIED;
     }
     ion_cert_info(cert, &b->facts.cert);
     if (!ion_cert_covers(cert, ion_str_from(pub->host))) {
         ion_log(maker->log, ION_LOG_WARN, 0,
             "tls.cert_file: %s is not valid for %s, which public_addr tells "
-            "clients to dial", s->tls_cert_file, pub->host);
+            "clients to dial",
+            s->tls_cert_file, pub->host);
     }
     if (b->facts.cert.not_after < (int64_t)time(NULL)) {
         ion_log(maker->log, ION_LOG_WARN, 0, "tls.cert_file: %s has expired",
             s->tls_cert_file);
     }
     ion_cert_free(&cert);
-    (void)snprintf(b->facts.cert_source, sizeof(b->facts.cert_source),
-        "files"); /* fits */
+    (void)snprintf(
+        b->facts.cert_source, sizeof(b->facts.cert_source), "files"); /* fits */
     return ION_OK;
 }
 
@@ -208,8 +206,8 @@ why_remake(const ion_cert_t *cert, const ion_cert_info_t *info,
     const bundle_public_t *pub)
 {
     ion_addr_t literal;
-    bool is_literal
-        = ion_addr_parse_ip(ion_str_from(pub->host), &literal) == ION_OK;
+    bool is_literal =
+        ion_addr_parse_ip(ion_str_from(pub->host), &literal) == ION_OK;
     if (info->not_after < (int64_t)time(NULL) + RENEW_BEFORE) {
         return "it expires within 30 days";
     }
@@ -235,8 +233,8 @@ use_kept(const bundle_maker_t *maker, bundle_t *b, const bundle_public_t *pub,
         rc = state_path(maker, "tls.key", key_path, sizeof(key_path));
     }
     if (rc == ION_OK) {
-        rc = ion_file_read(
-            cert_path, PEM_MAX, &pem->cert, &pem->cert_len, &why);
+        rc =
+            ion_file_read(cert_path, PEM_MAX, &pem->cert, &pem->cert_len, &why);
     }
     if (rc == ION_OK) {
         rc = ion_file_read(key_path, PEM_MAX, &pem->key, &pem->key_len, &why);
@@ -254,7 +252,8 @@ use_kept(const bundle_maker_t *maker, bundle_t *b, const bundle_public_t *pub,
     if (rc == ION_MALF) {
         ion_log(maker->log, ION_LOG_WARN, 0,
             "the self-signed certificate is made anew, clients get a new pin: "
-            "%s", why.msg);
+            "%s",
+            why.msg);
         return ION_NOTFOUND;
     }
     if (rc != ION_OK) {
@@ -278,15 +277,15 @@ write_pair(const bundle_maker_t *maker, const pem_pair_t *pem, ion_sb_t *lines)
     char path[4096];
     ion_err_t rc = state_path(maker, "tls.key", path, sizeof(path));
     if (rc == ION_OK) {
-        rc = write_state(maker, path, 0600,
-            (ion_str_t){ pem->key, pem->key_len }, lines);
+        rc = write_state(
+            maker, path, 0600, (ion_str_t){ pem->key, pem->key_len }, lines);
     }
     if (rc == ION_OK) {
         rc = state_path(maker, "tls.crt", path, sizeof(path));
     }
     if (rc == ION_OK) {
-        rc = write_state(maker, path, 0644,
-            (ion_str_t){ pem->cert, pem->cert_len }, lines);
+        rc = write_state(
+            maker, path, 0644, (ion_str_t){ pem->cert, pem->cert_len }, lines);
     }
     return rc;
 }

@@ -37,8 +37,8 @@ list_wanted(const ion_settings_t *s, wanted_t out[WANTED_MAX])
     };
     size_t n = 0;
     for (size_t i = 0; i < WANTED_MAX; i++) {
-        bool is_off = !all[i].listen.on
-            || (all[i].kind == ION_SOCKET_UDP && s->derp_disabled);
+        bool is_off = !all[i].listen.on ||
+                      (all[i].kind == ION_SOCKET_UDP && s->derp_disabled);
         if (!is_off) {
             out[n++] = all[i];
         }
@@ -49,8 +49,8 @@ list_wanted(const ion_settings_t *s, wanted_t out[WANTED_MAX])
 static ion_err_t
 add_socket(bundle_t *b, bundle_socket_t *s)
 {
-    bundle_socket_t **grown = realloc(
-        b->sockets, (b->socket_count + 1) * sizeof(*b->sockets));
+    bundle_socket_t **grown =
+        realloc(b->sockets, (b->socket_count + 1) * sizeof(*b->sockets));
     if (grown == NULL) {
         return ION_NOMEM;
     }
@@ -64,9 +64,10 @@ find_kept(const bundle_t *now, const wanted_t *w, uint32_t index)
 {
     for (size_t i = 0; now != NULL && i < now->socket_count; i++) {
         bundle_socket_t *s = now->sockets[i];
-        if (s->kind == w->kind && s->index == index
-            && strcmp(s->name, w->key) == 0
-            && ion_addr_eq(&s->asked, &w->listen.addr)) {
+        if (s->kind == w->kind && s->index == index &&
+            strcmp(s->name, w->key) == 0 &&
+            ion_addr_eq(&s->asked, &w->listen.addr))
+        {
             return s;
         }
     }
@@ -89,8 +90,8 @@ static bool
 is_own_port(const bundle_t *now, ion_socket_kind_t kind, uint16_t port)
 {
     for (size_t i = 0; now != NULL && i < now->socket_count; i++) {
-        if (now->sockets[i]->kind == kind
-            && now->sockets[i]->addr.port == port) {
+        if (now->sockets[i]->kind == kind && now->sockets[i]->addr.port == port)
+        {
             return true;
         }
     }
@@ -129,8 +130,8 @@ probe(const bundle_maker_t *maker, const wanted_t *w, const bundle_t *now,
 {
     int fd;
     ion_err_t rc;
-    bool is_strict = addr->port == 0
-        || (!maker->is_dry && !is_own_port(now, w->kind, addr->port));
+    bool is_strict = addr->port == 0 ||
+                     (!maker->is_dry && !is_own_port(now, w->kind, addr->port));
     if (!is_strict) {
         return ION_OK;
     }
@@ -199,8 +200,8 @@ bind_key(bundle_maker_t *maker, bundle_t *b, const wanted_t *w,
 }
 
 ion_err_t
-bundle_bind(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
-    ion_sb_t *lines)
+bundle_bind(
+    bundle_maker_t *maker, bundle_t *b, const bundle_t *now, ion_sb_t *lines)
 {
     wanted_t wanted[WANTED_MAX];
     size_t n = list_wanted(b->settings, wanted);
@@ -208,7 +209,7 @@ bundle_bind(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
     for (size_t i = 0; i < n; i++) {
         ion_errtext_t why = { "" };
         char text[ION_ADDR_TEXT_MAX];
-        char where[512];
+        char where[BUNDLE_WHERE];
         ion_err_t rc;
         rc = bind_key(maker, b, &wanted[i], now, &why);
         if (rc == ION_NOMEM) {
@@ -216,8 +217,7 @@ bundle_bind(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
         }
         if (rc != ION_OK) {
             ion_sb_addf(lines, "%s%s: cannot bind %s: %s\n",
-                ion_conf_where(b->conf, wanted[i].key, where, sizeof(where)),
-                wanted[i].key,
+                bundle_where(b, wanted[i].key, where), wanted[i].key,
                 ion_addr_format(&wanted[i].listen.addr, text),
                 why.msg[0] == '\0' ? ion_strerror(rc) : why.msg);
             result = ION_DENIED;

@@ -28,9 +28,9 @@
 #include "shm/slots.h"
 #include "shm/stats.h"
 
-#define CHILD_MAGIC     0x43484c44u
-#define START_LIMIT_MS  30000
-#define OPS_MAX         64
+#define CHILD_MAGIC    0x43484c44u
+#define START_LIMIT_MS 30000
+#define OPS_MAX        64
 
 /* A question of the keeper that the master has not answered yet. */
 typedef struct {
@@ -105,8 +105,8 @@ answer(child_t *c, uint16_t type, uint64_t generation, const char *text)
     if (n > 0) {
         memcpy(buf + sizeof(msg), text, n);
     }
-    if (ion_chan_send(c->chan, type, 0, buf, sizeof(msg) + n, NULL, 0)
-        != ION_OK) {
+    if (ion_chan_send(c->chan, type, 0, buf, sizeof(msg) + n, NULL, 0) !=
+        ION_OK) {
         leave(c, 1); /* the master is gone */
         return;
     }
@@ -290,8 +290,8 @@ on_piece(child_t *c, ion_chan_msg_t *msg)
     }
     if (rc != ION_OK) {
         ion_errtext_t why;
-        ion_errtext_set(&why, "cannot take %s: %s", msg->rule->name,
-            ion_strerror(rc));
+        ion_errtext_set(
+            &why, "cannot take %s: %s", msg->rule->name, ion_strerror(rc));
         refuse(c, why.msg);
     }
 }
@@ -374,15 +374,14 @@ on_channel(ion_io_t *io, uint32_t events)
 }
 
 static ion_err_t
-ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done,
-    void *arg)
+ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done, void *arg)
 {
     child_t *c = child_of(p);
     ion_msg_op_t msg = { .result = (int32_t)op };
     for (size_t i = 0; i < OPS_MAX; i++) {
         if (c->ops[i].done == NULL) {
-            ion_err_t rc = ion_chan_send(c->chan, ION_MSG_OP, ++c->last_req,
-                &msg, sizeof(msg), NULL, 0);
+            ion_err_t rc = ion_chan_send(
+                c->chan, ION_MSG_OP, ++c->last_req, &msg, sizeof(msg), NULL, 0);
             if (rc == ION_OK) {
                 c->ops[i] = (child_op_t){ c->last_req, done, arg };
                 watch_unsent(c);
@@ -433,8 +432,11 @@ take_hello(child_t *c)
         if (rc != ION_OK) {
             return rc;
         }
-        for (size_t i = 0; i < msg.fd_count && msg.rule->type == ION_MSG_ATTACH
-             && c->fd_count < c->hello.attach_count; i++) {
+        for (size_t i = 0;
+             i < msg.fd_count && msg.rule->type == ION_MSG_ATTACH &&
+             c->fd_count < c->hello.attach_count;
+             i++)
+        {
             c->fds[c->fd_count++] = ion_chan_take_fd(&msg, i);
         }
         ion_chan_msg_done(&msg);
@@ -445,11 +447,11 @@ take_hello(child_t *c)
 static ion_err_t
 attach(child_t *c)
 {
-    ion_slot_role_t role = c->hello.role == ION_ROLE_KEEPER ? ION_SLOT_KEEPER
-                                                           : ION_SLOT_WORKER;
+    ion_slot_role_t role =
+        c->hello.role == ION_ROLE_KEEPER ? ION_SLOT_KEEPER : ION_SLOT_WORKER;
     char tag[32];
-    ion_err_t rc = ion_shm_attach(
-        role, c->hello.slot, c->fds, c->fd_count, &c->p.shm);
+    ion_err_t rc =
+        ion_shm_attach(role, c->hello.slot, c->fds, c->fd_count, &c->p.shm);
     if (rc != ION_OK) {
         return rc;
     }

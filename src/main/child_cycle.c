@@ -16,8 +16,8 @@ ion_err_t
 child_cycle_new(const ion_msg_cycle_t *begin, child_cycle_t **out)
 {
     child_cycle_t *c;
-    if (begin->blob_count > ION_BLOBS_MAX
-        || begin->socket_count > ION_SOCKETS_MAX) {
+    if (begin->blob_count > ION_BLOBS_MAX ||
+        begin->socket_count > ION_SOCKETS_MAX) {
         return ION_MALF;
     }
     c = calloc(1, sizeof(*c));
@@ -50,8 +50,8 @@ ion_err_t
 child_cycle_blob(child_cycle_t *c, const ion_msg_blob_t *msg, int fd)
 {
     ion_err_t rc = ION_MALF;
-    if (c->blob_count < c->want_blobs
-        && is_name(msg->name, sizeof(msg->name))) {
+    if (c->blob_count < c->want_blobs && is_name(msg->name, sizeof(msg->name)))
+    {
         ion_blob_t *b = &c->blobs[c->blob_count];
         rc = ion_memfd_map(
             fd, ION_BLOB_BYTES, msg->is_secret != 0, &b->p, &b->len);
@@ -85,8 +85,9 @@ child_cycle_socket(child_cycle_t *c, const ion_msg_socket_t *msg, int fd,
 {
     ion_socket_t *s;
     int kept;
-    if (c->socket_count >= c->want_sockets
-        || !is_name(msg->name, sizeof(msg->name))) {
+    if (c->socket_count >= c->want_sockets ||
+        !is_name(msg->name, sizeof(msg->name)))
+    {
         if (fd >= 0) {
             (void)close(fd); /* never used */
         }
@@ -114,11 +115,13 @@ ion_err_t
 child_cycle_build(child_cycle_t *c, ion_errtext_t *why)
 {
     const ion_blob_t *text = ion_cycle_blob(&c->pub, "conf");
-    if (c->blob_count != c->want_blobs || c->socket_count != c->want_sockets
-        || text == NULL) {
-        ion_errtext_set(why, "cycle is incomplete: %u of %u blobs, %u of %u "
-            "sockets", c->blob_count, c->want_blobs, c->socket_count,
-            c->want_sockets);
+    if (c->blob_count != c->want_blobs || c->socket_count != c->want_sockets ||
+        text == NULL)
+    {
+        ion_errtext_set(why,
+            "cycle is incomplete: %u of %u blobs, %u of %u "
+            "sockets",
+            c->blob_count, c->want_blobs, c->socket_count, c->want_sockets);
         return ION_MALF;
     }
     ion_err_t rc = conf_tables_parse(

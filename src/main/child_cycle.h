@@ -34,16 +34,16 @@ typedef struct child_cycle {
  *
  * Gives *out.  Errors: ION_MALF counts beyond the bounds | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t child_cycle_new(const ion_msg_cycle_t *begin,
-    child_cycle_t **out);
+ION_NODISCARD ion_err_t child_cycle_new(
+    const ion_msg_cycle_t *begin, child_cycle_t **out);
 
 /*
  * child_cycle_blob -- add a blob; maps it and closes fd in every case.
  *
  * Errors: ION_MALF too many, bad name, not sealed | ION_NOMEM | ION_SYS.
  */
-ION_NODISCARD ion_err_t child_cycle_blob(child_cycle_t *c,
-    const ion_msg_blob_t *msg, int fd);
+ION_NODISCARD ion_err_t child_cycle_blob(
+    child_cycle_t *c, const ion_msg_blob_t *msg, int fd);
 
 /*
  * child_cycle_socket -- add a socket.
@@ -61,8 +61,7 @@ ION_NODISCARD ion_err_t child_cycle_socket(child_cycle_t *c,
  * Errors: ION_MALF something is missing, or the text is not one of ours; *why
  *         says what | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t child_cycle_build(child_cycle_t *c,
-    ion_errtext_t *why);
+ION_NODISCARD ion_err_t child_cycle_build(child_cycle_t *c, ion_errtext_t *why);
 
 /*
  * child_cycle_adopt -- `next` is in force: close the sockets that only *old

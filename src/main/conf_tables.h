@@ -15,16 +15,16 @@
  * file: of --config, NULL = none; IONSCALE_CONFIG_BASE64 comes on top.
  * Errors: as ion_conf_load.
  */
-ION_NODISCARD ion_err_t conf_tables_load(const char *file,
-    ion_conf_notes_t *notes, ion_conf_t **out);
+ION_NODISCARD ion_err_t conf_tables_load(
+    const char *file, ion_conf_notes_t *notes, ion_conf_t **out);
 
 /*
  * conf_tables_parse -- a configuration from its effective text.
  *
  * Errors: ION_MALF not one of ours, *why has the first reason | ION_NOMEM.
  */
-ION_NODISCARD ion_err_t conf_tables_parse(ion_str_t text, ion_conf_t **out,
-    ion_errtext_t *why);
+ION_NODISCARD ion_err_t conf_tables_parse(
+    ion_str_t text, ion_conf_t **out, ion_errtext_t *why);
 
 /* conf_tables_help -- every directive, for people.  Errors: sb->failed. */
 void conf_tables_help(ion_sb_t *sb);

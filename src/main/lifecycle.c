@@ -80,8 +80,7 @@ abort_down_from(ion_process_t *p, uint32_t n)
 }
 
 ion_err_t
-lifecycle_prepare(ion_process_t *p, const ion_cycle_t *next,
-    ion_errtext_t *why)
+lifecycle_prepare(ion_process_t *p, const ion_cycle_t *next, ion_errtext_t *why)
 {
     for (uint32_t n = 0; n < part_count(); n++) {
         const ion_module_t *m = part_at(n);

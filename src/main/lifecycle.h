@@ -24,8 +24,8 @@ ION_NODISCARD ion_err_t lifecycle_start(ion_process_t *p, ion_errtext_t *why);
  * Errors: the first refusal, *why begins with the part's name; the parts that
  *         had prepared have been told to abort.
  */
-ION_NODISCARD ion_err_t lifecycle_prepare(ion_process_t *p,
-    const ion_cycle_t *next, ion_errtext_t *why);
+ION_NODISCARD ion_err_t lifecycle_prepare(
+    ion_process_t *p, const ion_cycle_t *next, ion_errtext_t *why);
 
 /* lifecycle_commit -- p->cycle is the prepared one now. */
 void lifecycle_commit(ion_process_t *p);

@@ -16,20 +16,20 @@
 #include "main/role_master.h"
 #include "os/proc.h"
 
-static const char server_help[]
-    = "Usage: ionscale server [-c FILE] [-t | -T]\n"
-      "\n"
-      "Run the daemon in the foreground: a master, workers and a keeper.\n"
-      "Without a configuration every key has its default, which runs.\n"
-      "\n"
-      "  -c, --config FILE  read this configuration (YAML)\n"
-      "  -t                 check the configuration, files and addresses\n"
-      "  -T                 print the configuration in force and exit\n"
-      "  -h, --help         this text\n"
-      "\n"
-      "Signals: HUP reload, USR1 reopen the log, QUIT end when the clients\n"
-      "are gone, TERM and INT end now.  `ionscale help directives` lists\n"
-      "every configuration key.\n";
+static const char server_help[] =
+    "Usage: ionscale server [-c FILE] [-t | -T]\n"
+    "\n"
+    "Run the daemon in the foreground: a master, workers and a keeper.\n"
+    "Without a configuration every key has its default, which runs.\n"
+    "\n"
+    "  -c, --config FILE  read this configuration (YAML)\n"
+    "  -t                 check the configuration, files and addresses\n"
+    "  -T                 print the configuration in force and exit\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Signals: HUP reload, USR1 reopen the log, QUIT end when the clients\n"
+    "are gone, TERM and INT end now.  `ionscale help directives` lists\n"
+    "every configuration key.\n";
 
 /* Returns: 0 go on, else the exit status plus one. */
 static int
@@ -58,15 +58,16 @@ parse_server(int argc, char **argv, server_opts_t *opts)
             (void)fputs(server_help, stdout);
             return 1;
         default:
-            (void)fprintf(stderr, c == ':'
-                    ? "Error: flag needs an argument: %s\n"
-                    : "Error: unknown flag: %s\n", argv[optind - 1]);
+            (void)fprintf(stderr,
+                c == ':' ? "Error: flag needs an argument: %s\n"
+                         : "Error: unknown flag: %s\n",
+                argv[optind - 1]);
             return 2;
         }
     }
     if (optind < argc) {
-        (void)fprintf(stderr, "Error: server takes no argument: %s\n",
-            argv[optind]);
+        (void)fprintf(
+            stderr, "Error: server takes no argument: %s\n", argv[optind]);
         return 2;
     }
     return 0;
@@ -92,8 +93,8 @@ print_notes(const ion_conf_notes_t *notes)
 {
     for (size_t i = 0; i < ion_conf_notes_count(notes); i++) {
         ion_conf_note_t note = ion_conf_notes_at(notes, i);
-        (void)fprintf(stderr, "%s: %s\n", note.is_error ? "Error" : "Warning",
-            note.text);
+        (void)fprintf(
+            stderr, "%s: %s\n", note.is_error ? "Error" : "Warning", note.text);
     }
 }
 
@@ -153,8 +154,9 @@ main(int argc, char **argv)
     if (strcmp(command, "server") == 0) {
         return server_main(argc - 1, argv + 1, argv[0]);
     }
-    if (argc == 3 && strcmp(command, "help") == 0
-        && strcmp(argv[2], "directives") == 0) {
+    if (argc == 3 && strcmp(command, "help") == 0 &&
+        strcmp(argv[2], "directives") == 0)
+    {
         return help_directives();
     }
     return ion_cli_main(argc, argv);

@@ -39,7 +39,7 @@ typedef struct seat {
     uint32_t role;
     uint32_t index;
     bool is_wanted;
-    struct kid *kid; /* NULL: empty */
+    struct kid *kid;     /* NULL: empty */
     struct seat *minder; /* a live worker accepts here meanwhile */
     ion_timer_t restart;
     uint32_t quick_deaths; /* within 2 s of being ready, in this window */
@@ -48,7 +48,7 @@ typedef struct seat {
 } seat_t;
 
 typedef struct kid {
-    ion_list_t link; /* master.kids */
+    ion_list_t link;  /* master.kids */
     master_t *master; /* back */
     seat_t *seat;     /* NULL: retired */
     kid_state_t state;
@@ -125,7 +125,7 @@ struct master {
     seat_t *seats; /* max_workers, and the keeper's behind them */
     uint32_t seat_count;
     round_t round;
-    unsigned wants; /* want_t bits that wait for a round */
+    unsigned wants;                   /* want_t bits that wait for a round */
     origin_t waiting[MASTER_ORIGINS]; /* reloads asked for meanwhile */
     size_t waiting_count;
     int sig_fd;
@@ -150,8 +150,8 @@ void master_vacate_seat(seat_t *seat);
 
 /* master_kid_send -- a message without descriptors; a kid that cannot take
  * it is killed. */
-void master_kid_send(kid_t *kid, uint16_t type, uint64_t req, const void *p,
-    size_t n);
+void master_kid_send(
+    kid_t *kid, uint16_t type, uint64_t req, const void *p, size_t n);
 
 /* master_watch_kid -- ask for writability while messages wait for it. */
 void master_watch_kid(kid_t *kid);

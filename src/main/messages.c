@@ -8,10 +8,15 @@
 #define CHILD (ION_ROLE_WORKER | ION_ROLE_KEEPER)
 
 /* type, name, from, fixed payload, text behind it, fds at least, at most */
-#define RULE(type, name, from, payload, text, min_fds, max_fds)               \
-    { ION_MSG_##type, name, sizeof(payload), sizeof(payload) + (text),        \
-        min_fds, max_fds, from }
-#define BARE(type, name, from) { ION_MSG_##type, name, 0, 0, 0, 0, from }
+#define RULE(type, name, from, payload, text, min_fds, max_fds)                \
+    {                                                                          \
+        ION_MSG_##type, name, sizeof(payload), sizeof(payload) + (text),       \
+            min_fds, max_fds, from                                             \
+    }
+#define BARE(type, name, from)                                                 \
+    {                                                                          \
+        ION_MSG_##type, name, 0, 0, 0, 0, from                                 \
+    }
 
 const ion_chan_rule_t ion_main_rules[] = {
     RULE(HELLO, "hello", ION_ROLE_MASTER, ion_msg_hello_t, 0, 0, 0),

@@ -33,22 +33,22 @@
 enum {
     /* master to child */
     ION_MSG_HELLO = 1,
-    ION_MSG_ATTACH,    /* shared-memory descriptors, the next in their order */
-    ION_MSG_CYCLE,     /* begins a cycle */
-    ION_MSG_BLOB,      /* one sealed memfd */
-    ION_MSG_SOCKET,    /* a socket; without descriptor: address only */
+    ION_MSG_ATTACH, /* shared-memory descriptors, the next in their order */
+    ION_MSG_CYCLE,  /* begins a cycle */
+    ION_MSG_BLOB,   /* one sealed memfd */
+    ION_MSG_SOCKET, /* a socket; without descriptor: address only */
     ION_MSG_CYCLE_END,
     ION_MSG_SWITCH,
     ION_MSG_ABORT,
-    ION_MSG_REOPEN,    /* the log file's new descriptor */
-    ION_MSG_DRAIN,     /* no new work; exit when idle */
-    ION_MSG_EXIT,      /* exit now */
-    ION_MSG_OP_DONE,   /* answer to OP, keeper only */
+    ION_MSG_REOPEN,  /* the log file's new descriptor */
+    ION_MSG_DRAIN,   /* no new work; exit when idle */
+    ION_MSG_EXIT,    /* exit now */
+    ION_MSG_OP_DONE, /* answer to OP, keeper only */
     /* child to master */
     ION_MSG_READY,
-    ION_MSG_REFUSED,   /* with text */
+    ION_MSG_REFUSED, /* with text */
     ION_MSG_SWITCHED,
-    ION_MSG_OP,        /* keeper only */
+    ION_MSG_OP, /* keeper only */
 };
 
 typedef struct {

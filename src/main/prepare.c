@@ -52,7 +52,8 @@ find_account(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         rc = ion_priv_account("ionscale", &m->account);
         if (rc != ION_OK) {
             rc = ion_priv_account("nobody", &m->account);
-            ion_log(&m->log, ION_LOG_NOTICE, 0, "there is no account "
+            ion_log(&m->log, ION_LOG_NOTICE, 0,
+                "there is no account "
                 "\"ionscale\": workers and keeper run as nobody");
         }
     }
@@ -76,8 +77,8 @@ open_log(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         return ION_OK;
     }
     if (ion_log_open_file(s->log_file, &fd, &why) != ION_OK) {
-        ion_sb_addf(lines, "logging.file: cannot open %s: %s\n", s->log_file,
-            why.msg);
+        ion_sb_addf(
+            lines, "logging.file: cannot open %s: %s\n", s->log_file, why.msg);
         return ION_DENIED;
     }
     ion_log_sink_set_fd(m->sink, fd);
@@ -98,8 +99,8 @@ make_dirs(const master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         rc = ION_DENIED;
     }
     if (ion_file_make_parent(s->control_socket, &why) != ION_OK) {
-        ion_sb_addf(lines, "control_socket: %s: %s\n", s->control_socket,
-            why.msg);
+        ion_sb_addf(
+            lines, "control_socket: %s: %s\n", s->control_socket, why.msg);
         rc = ION_DENIED;
     }
     return rc;
@@ -115,11 +116,13 @@ lock(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         return ION_OK;
     }
     if (rc == ION_BUSY) {
-        ion_sb_addf(lines, "pid_file: %s is held by a running instance, "
-            "pid %d\n", s->pid_file, (int)holder);
+        ion_sb_addf(lines,
+            "pid_file: %s is held by a running instance, "
+            "pid %d\n",
+            s->pid_file, (int)holder);
     } else {
-        ion_sb_addf(lines, "pid_file: cannot lock %s: %s\n", s->pid_file,
-            why.msg);
+        ion_sb_addf(
+            lines, "pid_file: cannot lock %s: %s\n", s->pid_file, why.msg);
     }
     return ION_DENIED;
 }
@@ -147,8 +150,8 @@ open_control(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
     c->kind = ION_SOCKET_UNIX;
     c->id = m->maker.next_socket_id++;
     (void)snprintf(c->name, sizeof(c->name), "control_socket"); /* fits */
-    rc = ion_unix_listen(s->control_socket, gid == (gid_t)-1 ? 0600 : 0660,
-        gid, &c->fd, &why);
+    rc = ion_unix_listen(
+        s->control_socket, gid == (gid_t)-1 ? 0600 : 0660, gid, &c->fd, &why);
     if (rc != ION_OK) {
         ion_sb_addf(lines, "control_socket: cannot listen at %s: %s\n",
             s->control_socket, why.msg);
@@ -166,13 +169,15 @@ make_shared(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         .max_workers = m->maker.max_workers,
         .max_clients = (uint32_t)s->max_clients,
         .fabric_bytes = s->fabric_memory,
-        .nstats = ion_module_stat_base(ion_module_count)
-            + (uint32_t)ion_http_stat_count,
+        .nstats = ion_module_stat_base(ion_module_count) +
+                  (uint32_t)ion_http_stat_count,
     };
     ion_err_t rc = ion_shm_create(&geometry, &m->shm);
     if (rc != ION_OK) {
-        ion_sb_addf(lines, "max_clients, max_workers, fabric_memory: cannot "
-            "make shared memory: %s\n", ion_strerror(rc));
+        ion_sb_addf(lines,
+            "max_clients, max_workers, fabric_memory: cannot "
+            "make shared memory: %s\n",
+            ion_strerror(rc));
         return ION_DENIED;
     }
     m->stats = ion_stats_own(m->shm);
@@ -221,9 +226,11 @@ static void
 raise_limits(master_t *m, const ion_settings_t *s)
 {
     uint64_t files = 0;
-    if (ion_rlimit_raise_files(&files) != ION_OK
-        || files < s->max_clients / s->workers + 64) {
-        ion_log(&m->log, ION_LOG_NOTICE, 0, "each process may have %llu open "
+    if (ion_rlimit_raise_files(&files) != ION_OK ||
+        files < s->max_clients / s->workers + 64)
+    {
+        ion_log(&m->log, ION_LOG_NOTICE, 0,
+            "each process may have %llu open "
             "descriptors: fewer clients than max_clients fit",
             (unsigned long long)files);
     }

@@ -96,8 +96,7 @@ stop(master_t *m, const char *why)
     ION_LIST_FOREACH(it, &m->kids) {
         dismiss(ION_CONTAINER_OF(it, kid_t, link));
     }
-    ion_timer_set(
-        m->loop, &m->stop_limit, ion_loop_now(m->loop) + STOP_LIMIT);
+    ion_timer_set(m->loop, &m->stop_limit, ion_loop_now(m->loop) + STOP_LIMIT);
     master_kid_gone(m);
 }
 
@@ -156,8 +155,9 @@ void
 master_kid_gone(master_t *m)
 {
     kid_t *keeper = master_keeper(m);
-    if (m->state == MASTER_QUITTING && !has_workers(m) && keeper != NULL
-        && keeper->state != KID_LEAVING) {
+    if (m->state == MASTER_QUITTING && !has_workers(m) && keeper != NULL &&
+        keeper->state != KID_LEAVING)
+    {
         dismiss(keeper);
     }
     if (m->state >= MASTER_QUITTING && m->kid_count == 0) {
@@ -344,8 +344,9 @@ watch(master_t *m)
     ion_timer_init(&m->tickets, on_tickets);
     ion_timer_init(&m->stop_limit, on_stop_limit);
     ion_timer_set(m->loop, &m->watchdog, ion_loop_now(m->loop) + WATCH_EVERY);
-    ion_timer_set(m->loop, &m->tickets, ion_loop_now(m->loop)
-        + ION_MS((uint64_t)m->now->settings->tls_ticket_rotation_ms));
+    ion_timer_set(m->loop, &m->tickets,
+        ion_loop_now(m->loop) +
+            ION_MS((uint64_t)m->now->settings->tls_ticket_rotation_ms));
     ion_io_init(&m->sig_io, m->sig_fd, on_signal);
     ion_io_init(&m->ack_io, ion_slots_master_fd(m->shm), on_ack);
     rc = ion_io_add(m->loop, &m->sig_io, ION_IO_READ);
@@ -365,8 +366,7 @@ unwatch(master_t *m)
 static ion_err_t
 run(master_t *m)
 {
-    const int signos[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGTERM,
-        SIGINT };
+    const int signos[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGTERM, SIGINT };
     ion_err_t rc = ion_sig_open(signos, ION_ARRAY_LEN(signos), &m->sig_fd);
     if (rc == ION_OK) {
         rc = ion_sig_ignore(SIGWINCH);

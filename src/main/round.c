@@ -74,8 +74,8 @@ tell_origins(master_t *m, ion_err_t result)
     for (size_t i = 0; i < m->round.origin_count; i++) {
         const origin_t *o = &m->round.origins[i];
         if (keeper != NULL && keeper->pid == o->pid) {
-            master_kid_send(keeper, ION_MSG_OP_DONE, o->req, buf,
-                sizeof(head) + text.len);
+            master_kid_send(
+                keeper, ION_MSG_OP_DONE, o->req, buf, sizeof(head) + text.len);
         }
     }
     m->round.origin_count = 0;
@@ -88,8 +88,8 @@ log_lines(master_t *m, const char *prefix)
     ion_str_t line;
     while (ion_str_split(&rest, '\n', &line)) {
         if (line.len > 0) {
-            ion_log(&m->log, ION_LOG_ERR, 0, "%s%.*s", prefix,
-                ION_STR_ARG(line));
+            ion_log(
+                &m->log, ION_LOG_ERR, 0, "%s%.*s", prefix, ION_STR_ARG(line));
         }
     }
 }
@@ -134,8 +134,8 @@ follow_workers(master_t *m)
 {
     for (uint32_t i = 0; i < m->seat_count; i++) {
         seat_t *seat = &m->seats[i];
-        bool is_wanted = seat->role == ION_ROLE_KEEPER
-            || seat->index < m->now->workers;
+        bool is_wanted =
+            seat->role == ION_ROLE_KEEPER || seat->index < m->now->workers;
         if (is_wanted && !seat->is_wanted) {
             seat->is_wanted = true;
             seat->quick_deaths = 0;
@@ -175,8 +175,7 @@ start_switch(master_t *m)
     round_t *r = &m->round;
     const ion_settings_t *s = bundle_of(m)->settings;
     r->phase = ROUND_SWITCH;
-    ion_log_sink_set(
-        m->sink, (ion_log_format_t)s->log_format, s->log_level);
+    ion_log_sink_set(m->sink, (ion_log_format_t)s->log_format, s->log_level);
     if (r->log_fd >= 0) {
         ion_log_sink_set_fd(m->sink, r->log_fd);
         r->log_fd = -1;
@@ -346,8 +345,8 @@ open_next_log(master_t *m)
     rc = ion_log_open_file(path, &m->round.log_fd, &why);
     if (rc != ION_OK) {
         m->round.log_fd = -1;
-        ion_sb_addf(&m->round.lines, "logging.file: cannot open %s: %s\n",
-            path, why.msg);
+        ion_sb_addf(&m->round.lines, "logging.file: cannot open %s: %s\n", path,
+            why.msg);
     }
     return rc;
 }
@@ -362,9 +361,11 @@ make_reload(master_t *m)
     if (rc == ION_OK) {
         rc = bundle_new(&m->maker, conf, m->now, &r->next, &r->lines);
     }
-    if (rc == ION_OK
-        && strcmp(r->next->facts.public_key, m->now->facts.public_key) != 0) {
-        ion_sb_addz(&r->lines, "state_dir: derp.key holds another key now: "
+    if (rc == ION_OK &&
+        strcmp(r->next->facts.public_key, m->now->facts.public_key) != 0)
+    {
+        ion_sb_addz(&r->lines,
+            "state_dir: derp.key holds another key now: "
             "a relay changes its identity only by a restart\n");
         rc = ION_DENIED;
     }
@@ -393,8 +394,8 @@ make_next(master_t *m)
         rc = bundle_renew(&m->maker, m->now, &r->next);
     }
     if (rc != ION_OK) {
-        ion_sb_addf(&r->lines, "ticket keys cannot be rotated: %s\n",
-            ion_strerror(rc));
+        ion_sb_addf(
+            &r->lines, "ticket keys cannot be rotated: %s\n", ion_strerror(rc));
     }
     return rc;
 }
@@ -416,8 +417,9 @@ void
 master_next_round(master_t *m)
 {
     round_t *r = &m->round;
-    while (m->state == MASTER_RUNNING && r->phase == ROUND_NONE
-        && m->wants != 0 && master_is_settled(m)) {
+    while (m->state == MASTER_RUNNING && r->phase == ROUND_NONE &&
+           m->wants != 0 && master_is_settled(m))
+    {
         r->why = take_want(m);
         r->log_fd = -1;
         if (r->why == WANT_RELOAD) {

@@ -43,8 +43,8 @@ send_hello(kid_t *kid)
         kid->chan, ION_MSG_HELLO, 0, &hello, sizeof(hello), NULL, 0);
     for (size_t i = 0; i < n && rc == ION_OK; i += ION_CHAN_MAX_FDS) {
         size_t some = ION_MIN(n - i, (size_t)ION_CHAN_MAX_FDS);
-        rc = ion_chan_send(
-            kid->chan, ION_MSG_ATTACH, 0, NULL, 0, fds + i, some);
+        rc =
+            ion_chan_send(kid->chan, ION_MSG_ATTACH, 0, NULL, 0, fds + i, some);
     }
     return rc;
 }
@@ -63,8 +63,7 @@ launch(kid_t *kid)
         { ends[1], ION_CHILD_FD_CHAN },
         { log_fd, ION_CHILD_FD_LOG },
     };
-    rc = ion_proc_spawn(
-        argv, map, ION_ARRAY_LEN(map), &kid->pid, &kid->pidfd);
+    rc = ion_proc_spawn(argv, map, ION_ARRAY_LEN(map), &kid->pid, &kid->pidfd);
     (void)close(ends[1]); /* the child has its own */
     if (rc != ION_OK) {
         (void)close(ends[0]); /* nobody is at the other end */
@@ -123,8 +122,9 @@ gets_socket(const kid_t *kid, const bundle_socket_t *s, bool *with_fd)
     }
     for (uint32_t i = 0; i < m->seat_count; i++) {
         const seat_t *seat = &m->seats[i];
-        if (seat->role == ION_ROLE_WORKER && seat->index == s->index
-            && (seat == kid->seat || seat->minder == kid->seat)) {
+        if (seat->role == ION_ROLE_WORKER && seat->index == s->index &&
+            (seat == kid->seat || seat->minder == kid->seat))
+        {
             *with_fd = true;
         }
     }

@@ -28,14 +28,14 @@
 #include "shm/slots.h"
 #include "shm/stats.h"
 
-#define QUICK_DEATH     ION_SEC(2)
-#define QUICK_WINDOW    ION_SEC(60)
-#define QUICK_MAX       5
-#define DELAY_FIRST_MS  500
-#define DELAY_MAX_MS    30000
-#define NO_SLOT_MS      100
-#define START_LIMIT     ION_SEC(30)
-#define HUNG_AFTER      ION_SEC(10)
+#define QUICK_DEATH    ION_SEC(2)
+#define QUICK_WINDOW   ION_SEC(60)
+#define QUICK_MAX      5
+#define DELAY_FIRST_MS 500
+#define DELAY_MAX_MS   30000
+#define NO_SLOT_MS     100
+#define START_LIMIT    ION_SEC(30)
+#define HUNG_AFTER     ION_SEC(10)
 
 static const char *
 role_word(uint32_t role)
@@ -78,8 +78,8 @@ master_watch_kid(kid_t *kid)
 }
 
 void
-master_kid_send(kid_t *kid, uint16_t type, uint64_t req, const void *p,
-    size_t n)
+master_kid_send(
+    kid_t *kid, uint16_t type, uint64_t req, const void *p, size_t n)
 {
     ion_err_t rc = ION_CLOSED;
     if (kid->chan != NULL) {
@@ -96,9 +96,9 @@ void
 master_log_fd(kid_t *kid)
 {
     int fd = ion_log_sink_fd(kid->master->sink);
-    if (kid->chan != NULL
-        && ion_chan_send(kid->chan, ION_MSG_REOPEN, 0, NULL, 0, &fd, 1)
-            == ION_LIMIT) {
+    if (kid->chan != NULL && ion_chan_send(kid->chan, ION_MSG_REOPEN, 0, NULL,
+                                 0, &fd, 1) == ION_LIMIT)
+    {
         master_kid_kill(kid, "it does not take messages");
     }
     master_watch_kid(kid);
@@ -266,8 +266,10 @@ log_last_words(kid_t *kid)
     rest = (ion_str_t){ text, n };
     while (n > 0 && ion_str_split(&rest, '\n', &line)) {
         if (line.len > 0) {
-            ion_log(&m->log, ION_LOG_ALERT, 0, "black box of %s %u (pid %d): "
-                "%.*s", role_word(kid->role), kid->index, (int)kid->pid,
+            ion_log(&m->log, ION_LOG_ALERT, 0,
+                "black box of %s %u (pid %d): "
+                "%.*s",
+                role_word(kid->role), kid->index, (int)kid->pid,
                 ION_STR_ARG(line));
         }
     }
@@ -313,8 +315,9 @@ find_minder(seat_t *seat)
     master_t *m = seat->master;
     for (uint32_t i = 0; i < m->seat_count; i++) {
         seat_t *s = &m->seats[i];
-        if (s != seat && s->role == ION_ROLE_WORKER && s->kid != NULL
-            && s->kid->state == KID_LIVE) {
+        if (s != seat && s->role == ION_ROLE_WORKER && s->kid != NULL &&
+            s->kid->state == KID_LIVE)
+        {
             return s;
         }
     }
@@ -341,8 +344,8 @@ count_death(seat_t *seat, const kid_t *kid)
     }
     seat->window_start = now;
     seat->delay_ms = seat->delay_ms == 0
-        ? DELAY_FIRST_MS
-        : ION_MIN(seat->delay_ms * 2, (uint32_t)DELAY_MAX_MS);
+                         ? DELAY_FIRST_MS
+                         : ION_MIN(seat->delay_ms * 2, (uint32_t)DELAY_MAX_MS);
     return seat->delay_ms;
 }
 
@@ -362,11 +365,12 @@ refill_seat(seat_t *seat, const kid_t *kid)
         master_fill_seat(seat);
         return;
     }
-    ion_log(&m->log, ION_LOG_ALERT, 0, "%s %u died %u times within 2 seconds "
-        "of being ready, next start in %u ms", role_word(seat->role),
-        seat->index, seat->quick_deaths, ms);
-    ion_timer_set(m->loop, &seat->restart,
-        ion_loop_now(m->loop) + ION_MS((uint64_t)ms));
+    ion_log(&m->log, ION_LOG_ALERT, 0,
+        "%s %u died %u times within 2 seconds "
+        "of being ready, next start in %u ms",
+        role_word(seat->role), seat->index, seat->quick_deaths, ms);
+    ion_timer_set(
+        m->loop, &seat->restart, ion_loop_now(m->loop) + ION_MS((uint64_t)ms));
     if (seat->role == ION_ROLE_WORKER && seat->minder == NULL) {
         seat->minder = find_minder(seat);
         if (seat->minder != NULL) {
@@ -392,7 +396,8 @@ on_kid_exit(ion_io_t *io, uint32_t events)
     if (!is_expected) {
         ion_stat_add(m->stats,
             kid->role == ION_ROLE_KEEPER ? ION_MASTER_KEEPER_DEATHS
-                                         : ION_MASTER_WORKER_DEATHS, 1);
+                                         : ION_MASTER_WORKER_DEATHS,
+            1);
     }
     ion_slots_set_state(m->shm, kid->slot, ION_SLOT_DEAD);
     retire_gauges(m, kid->slot);
@@ -485,9 +490,10 @@ master_watch_beats(master_t *m)
             kid->last_beat = beat;
             kid->beat_changed = now;
         } else if (now - kid->beat_changed >= HUNG_AFTER && !kid->is_aborted) {
-            ion_log(&m->log, ION_LOG_ALERT, 0, "%s %u (pid %d) has not turned "
-                "for 10 seconds, aborting it", role_word(kid->role),
-                kid->index, (int)kid->pid);
+            ion_log(&m->log, ION_LOG_ALERT, 0,
+                "%s %u (pid %d) has not turned "
+                "for 10 seconds, aborting it",
+                role_word(kid->role), kid->index, (int)kid->pid);
             kid->is_aborted = true;
             master_kid_signal(kid, SIGABRT);
         }

@@ -4,11 +4,11 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,11 +85,13 @@ make(rig_t *r, const char *yaml, const bundle_t *now, bundle_t **out)
     char text[2048];
     ion_conf_t *conf = NULL;
     ion_errtext_t why = { "" };
-    int n = snprintf(text, sizeof(text), "metrics_listen_addr: \"\"\n"
-        "state_dir: %s\nmax_workers: 4\n%s", r->dir, yaml);
+    int n = snprintf(text, sizeof(text),
+        "metrics_listen_addr: \"\"\n"
+        "state_dir: %s\nmax_workers: 4\n%s",
+        r->dir, yaml);
     assert_in_range(n, 1, (int)sizeof(text) - 1);
-    ion_err_t rc = conf_tables_parse((ion_str_t){ text, (size_t)n }, &conf,
-        &why);
+    ion_err_t rc =
+        conf_tables_parse((ion_str_t){ text, (size_t)n }, &conf, &why);
     if (rc != ION_OK) {
         fail_msg("%s", why.msg);
     }
@@ -114,8 +116,8 @@ static const bundle_socket_t *
 socket_of(const bundle_t *b, const char *name, uint32_t index)
 {
     for (size_t i = 0; i < b->socket_count; i++) {
-        if (strcmp(b->sockets[i]->name, name) == 0
-            && b->sockets[i]->index == index) {
+        if (strcmp(b->sockets[i]->name, name) == 0 &&
+            b->sockets[i]->index == index) {
             return b->sockets[i];
         }
     }
@@ -144,11 +146,13 @@ a_reload_keeps_what_stays_and_closes_what_goes(void **state)
     bundle_t *now = must_make(r, base, NULL);
     const bundle_socket_t *tcp = socket_of(now, "listen_addr", 0);
     int stun_fd = socket_of(now, "stun_listen_addr", 1)->fd;
-    bundle_t *next = must_make(r, "listen_addr: 127.0.0.1:0\n"
-        "stun_listen_addr: \"\"\nworkers: 3\n", now);
+    bundle_t *next = must_make(r,
+        "listen_addr: 127.0.0.1:0\n"
+        "stun_listen_addr: \"\"\nworkers: 3\n",
+        now);
     assert_ptr_equal(socket_of(next, "listen_addr", 0), tcp);
-    assert_int_equal(socket_of(next, "listen_addr", 2)->addr.port,
-        tcp->addr.port);
+    assert_int_equal(
+        socket_of(next, "listen_addr", 2)->addr.port, tcp->addr.port);
     assert_null(socket_of(next, "stun_listen_addr", 0));
     bundle_free(&now);
     assert_true(fcntl(tcp->fd, F_GETFD) >= 0);
@@ -179,8 +183,10 @@ a_taken_port_is_refused_even_if_it_could_be_shared(void **state)
         int fd = strangers_port(&port, reuse == 1);
         char yaml[256];
         bundle_t *b = NULL;
-        (void)snprintf(yaml, sizeof(yaml), "listen_addr: 127.0.0.1:%u\n"
-            "stun_listen_addr: 127.0.0.1:0\nworkers: 2\n", port);
+        (void)snprintf(yaml, sizeof(yaml),
+            "listen_addr: 127.0.0.1:%u\n"
+            "stun_listen_addr: 127.0.0.1:0\nworkers: 2\n",
+            port);
         assert_int_equal(make(r, yaml, NULL, &b), ION_DENIED);
         assert_null(b);
         assert_non_null(strstr(r->lines.p, "listen_addr"));
@@ -198,10 +204,12 @@ all_reasons_come_together(void **state)
     int fd = strangers_port(&port, false);
     char yaml[512];
     bundle_t *b = NULL;
-    (void)snprintf(yaml, sizeof(yaml), "listen_addr: 127.0.0.1:%u\n"
+    (void)snprintf(yaml, sizeof(yaml),
+        "listen_addr: 127.0.0.1:%u\n"
         "http_listen_addr: 192.0.2.1:8080\nstun_listen_addr: 127.0.0.1:0\n"
         "tls: {cert_file: /nonexistent/c.pem, key_file: /nonexistent/k.pem}\n"
-        "workers: 1\n", port);
+        "workers: 1\n",
+        port);
     assert_int_equal(make(r, yaml, NULL, &b), ION_DENIED);
     assert_non_null(strstr(r->lines.p, "http_listen_addr: cannot bind"));
     assert_non_null(strstr(r->lines.p, "/nonexistent/c.pem"));

@@ -73,8 +73,8 @@ each_role_says_only_its_own(void **state)
         assert_int_equal(
             ion_chan_new(ends[0], ion_main_rules, c->peer_role, &chan), ION_OK);
         put_header(buf, c->type, (uint32_t)c->len);
-        assert_int_equal(send(ends[1], buf, HEADER + c->len, 0),
-            (ssize_t)(HEADER + c->len));
+        assert_int_equal(
+            send(ends[1], buf, HEADER + c->len, 0), (ssize_t)(HEADER + c->len));
         rc = ion_chan_recv(chan, &msg, &why);
         if (rc != c->expect) {
             fail_msg("%s: %s", c->what, ion_strerror(rc));
