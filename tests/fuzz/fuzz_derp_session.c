@@ -1,0 +1,271 @@
+/*
+ * fuzz_derp_session.c -- clients of two workers that do anything at all.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The input is a program for four clients: connect, log in, send frames and
+ * pieces of frames, read, let time pass, close. Properties: what a client
+ * reads is always a whole frame that a server may send; and when all have
+ * gone, no connection, no block, no interest and no directory entry is left.
+ */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "lib/derp_rig.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define CLIENTS 4
+
+typedef struct program {
+    const uint8_t *p;
+    size_t left;
+    derp_rig_client_t client[CLIENTS];
+    bool is_open[CLIENTS];
+    bool has_greeting[CLIENTS]; /* HTTP bytes stand before the frames */
+} program_t;
+
+static derp_rig_t rig;
+static uint8_t scratch[DERP_MAX_SEND + 64];
+
+static uint32_t
+take(program_t *g)
+{
+    if (g->left == 0) {
+        return 0;
+    }
+    g->left--;
+    return *g->p++;
+}
+
+static void
+check_frame(const derp_rig_frame_t *f)
+{
+    switch (f->type) {
+    case DERP_FRAME_SERVER_KEY:
+        ION_ASSERT(f->len == DERP_MAGIC_LEN + DERP_KEY_LEN);
+        break;
+    case DERP_FRAME_SERVER_INFO:
+        ION_ASSERT(f->len == 53);
+        break;
+    case DERP_FRAME_RECV_PACKET:
+        ION_ASSERT(f->len >= DERP_KEY_LEN && f->len <= DERP_MAX_SEND);
+        break;
+    case DERP_FRAME_KEEP_ALIVE:
+        ION_ASSERT(f->len == 0);
+        break;
+    case DERP_FRAME_PEER_GONE:
+        ION_ASSERT(f->len == DERP_KEY_LEN + 1 && f->p[DERP_KEY_LEN] <= 1);
+        break;
+    case DERP_FRAME_PONG:
+        ION_ASSERT(f->len == DERP_PING_LEN);
+        break;
+    default:
+        ION_UNREACHABLE();
+    }
+}
+
+static void
+read_all(program_t *g, size_t i)
+{
+    derp_rig_client_t *c = &g->client[i];
+    derp_rig_frame_t f;
+
+    if (g->has_greeting[i]) {
+        return;
+    }
+    while (derp_rig_next(c, &f)) {
+        check_frame(&f);
+    }
+}
+
+static void
+close_client(program_t *g, size_t i)
+{
+    if (g->is_open[i]) {
+        read_all(g, i);
+        derp_rig_close(&g->client[i]);
+        g->is_open[i] = false;
+    }
+}
+
+static void
+connect_client(program_t *g, size_t i)
+{
+    uint32_t how = take(g);
+    derp_rig_opts_t opts = {
+        .is_normal_start = (how & 2) != 0,
+        .is_not_ideal = (how & 4) != 0,
+    };
+
+    close_client(g, i);
+    if ((how & 8) != 0) {
+        opts.rest = g->p;
+        opts.rest_len = ION_MIN(g->left, (size_t)(how >> 4));
+    }
+    derp_rig_connect(&rig, &g->client[i], how & 1, (how >> 4) % 3, &opts);
+    g->is_open[i] = true;
+    g->has_greeting[i] = opts.is_normal_start;
+}
+
+/* Bytes in pieces whose length the program gives; the last may be cut. */
+static void
+send_pieces(program_t *g, size_t i, const uint8_t *p, size_t n)
+{
+    uint32_t how = take(g);
+    size_t step = (how & 3) == 0 ? n : 1 + (size_t)take(g) * 3;
+
+    if ((how & 4) != 0) {
+        n -= ION_MIN(n, (size_t)take(g));
+    }
+    while (n > 0) {
+        size_t part = ION_MIN(step, n);
+
+        if (!derp_rig_write(&g->client[i], p, part)) {
+            return;
+        }
+        if ((how & 8) != 0) {
+            derp_rig_turn(&rig);
+        }
+        p += part;
+        n -= part;
+    }
+}
+
+static void
+send_login(program_t *g, size_t i)
+{
+    static const char *const texts[] = {
+        "{\"version\":2,\"CanAckPings\":true}",
+        "{\"version\":2,\"IsProber\":true}",
+        "{}",
+        "[]",
+    };
+    size_t n = derp_rig_client_info(&g->client[i],
+        texts[take(g) % ION_ARRAY_LEN(texts)], scratch, sizeof(scratch));
+
+    send_pieces(g, i, scratch, n);
+}
+
+static void
+send_packet(program_t *g, size_t i)
+{
+    uint32_t to = take(g);
+    size_t n = (size_t)take(g) * (to >= 128 ? 257 : 1);
+    ion_secret_key_t secret;
+    ion_key_t dst;
+
+    derp_rig_keys(to % 4, &secret, &dst); /* 3 is nobody's */
+    n = ION_MIN(n, (size_t)DERP_MAX_PACKET);
+    derp_header_put(
+        scratch, DERP_FRAME_SEND_PACKET, (uint32_t)(DERP_KEY_LEN + n));
+    memcpy(scratch + DERP_HEADER_LEN, dst.b, DERP_KEY_LEN);
+    if (n >= DERP_DISCO_MIN && (to & 64) != 0) {
+        derp_rig_disco(scratch + DERP_RECV_HEADER, n);
+    }
+    send_pieces(g, i, scratch, DERP_RECV_HEADER + n);
+}
+
+static void
+send_frame(program_t *g, size_t i)
+{
+    uint32_t type = take(g);
+    uint32_t len = take(g) * (type >= 128 ? 250 : 1);
+
+    derp_header_put(scratch, DERP_FRAME_PING, len);
+    scratch[0] = type & 31;
+    send_pieces(g, i, scratch, DERP_HEADER_LEN + ION_MIN(len, 60000u));
+}
+
+static void
+send_raw(program_t *g, size_t i)
+{
+    size_t n = ION_MIN(g->left, (size_t)take(g));
+
+    n = ION_MIN(n, g->left);
+    (void)derp_rig_write(&g->client[i], g->p, n); /* may be closed */
+    g->p += n;
+    g->left -= n;
+}
+
+static void
+step(program_t *g)
+{
+    uint32_t op = take(g);
+    size_t i = (op >> 3) % CLIENTS;
+
+    if ((op & 7) != 0 && (op & 7) < 6 && !g->is_open[i]) {
+        return;
+    }
+    switch (op & 7) {
+    case 0:
+        connect_client(g, i);
+        break;
+    case 1:
+        send_login(g, i);
+        break;
+    case 2:
+        send_packet(g, i);
+        break;
+    case 3:
+        send_frame(g, i);
+        break;
+    case 4:
+        send_raw(g, i);
+        break;
+    case 5:
+        read_all(g, i);
+        break;
+    case 6:
+        derp_rig_advance(&rig, ION_MS(take(g) * 20));
+        break;
+    default:
+        close_client(g, i);
+        break;
+    }
+    if ((op & 128) != 0) {
+        derp_rig_turn(&rig);
+    }
+}
+
+static void
+check_empty(void)
+{
+    ion_dir_row_t row;
+    uint64_t pos = 0;
+
+    derp_rig_turn(&rig);
+    ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_CONNECTIONS) == 0);
+    ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_HOME) == 0);
+    ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_NOT_IDEAL) == 0);
+    ION_ASSERT(!ion_dir_next(rig.master, &pos, &row));
+    for (size_t i = 0; i < rig.count; i++) {
+        derp_worker_t *w = rig.worker[i].w;
+
+        ION_ASSERT(w->session_count == 0);
+        ION_ASSERT(derp_pool_used(w->pool) == 0);
+        ION_ASSERT(derp_interests_count(w->interests) == 0);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    program_t g = { .p = data, .left = size };
+
+    if (size < 1) {
+        return 0;
+    }
+    derp_rig_init(
+        &rig, 2, (take(&g) & 1) != 0 ? "derp:\n  client_rate: 20000\n" : NULL);
+    while (g.left > 0) {
+        step(&g);
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        close_client(&g, i);
+    }
+    check_empty();
+    derp_rig_fini(&rig);
+    return 0;
+}
