@@ -293,6 +293,15 @@ publish_peer(fabric_peer_t *p)
     return ion_ring_publish(&p->tx);
 }
 
+static void
+wake_peer(const ion_fabric_t *fab, uint32_t slot)
+{
+    ION_SHM_STEP("look for sleeper");
+    if (SHM_LOAD_RLX(&fab->shm->rings->sleep[slot].asleep) != 0) {
+        shm_doorbell_ring(fab->shm, slot);
+    }
+}
+
 void
 ion_fabric_flush(ion_fabric_t *fab)
 {
@@ -321,11 +330,8 @@ ion_fabric_flush(ion_fabric_t *fab)
             ion_slot_mask_add(&told, i);
             SHM_FENCE();
         }
-        ION_SHM_STEP("look for sleeper");
-        if (ion_slot_mask_has(&told, i) &&
-            SHM_LOAD_RLX(&fab->shm->rings->sleep[i].asleep) != 0)
-        {
-            shm_doorbell_ring(fab->shm, i);
+        if (ion_slot_mask_has(&told, i)) {
+            wake_peer(fab, i);
         }
     }
 }
@@ -339,8 +345,10 @@ ion_fabric_may_sleep(ion_fabric_t *fab)
     bool quiet = SHM_LOAD_ACQ(&fab->shm->head->changes) == fab->changes;
     for (uint32_t i = 0; quiet && i < fab->slots; i++) {
         const fabric_peer_t *p = &fab->peer[i];
-        ION_SHM_STEP("last look");
-        quiet = !p->is_open || p->is_corrupt || !ion_ring_has_input(&p->rx);
+        if (p->is_open && !p->is_corrupt) {
+            ION_SHM_STEP("last look");
+            quiet = !ion_ring_has_input(&p->rx);
+        }
     }
     if (!quiet) {
         SHM_STORE_RLX(fab->asleep, 0u);

@@ -187,20 +187,26 @@ count_open(const ion_fabric_t *fab)
     return n;
 }
 
+static void
+offer_room(const ion_fabric_t *fab, uint32_t slot)
+{
+    ION_SHM_STEP("look for waiter");
+    if (SHM_LOAD_RLX(&fab->peer[slot].rx.words->wants_room) != 0) {
+        shm_doorbell_ring(fab->shm, slot);
+    }
+}
+
 /* Producers whose control messages wait are rung: there is room now. */
 static void
-offer_room(ion_fabric_t *fab, const ion_slot_mask_t *released)
+offer_rooms(ion_fabric_t *fab, const ion_slot_mask_t *released)
 {
     if (ion_slot_mask_is_empty(released)) {
         return;
     }
     SHM_FENCE();
     for (uint32_t i = 0; i < fab->slots; i++) {
-        ION_SHM_STEP("look for waiter");
-        if (ion_slot_mask_has(released, i) &&
-            SHM_LOAD_RLX(&fab->peer[i].rx.words->wants_room) != 0)
-        {
-            shm_doorbell_ring(fab->shm, i);
+        if (ion_slot_mask_has(released, i)) {
+            offer_room(fab, i);
         }
     }
 }
@@ -240,6 +246,6 @@ ion_fabric_drain(
             p->is_drained = p->state == ION_SLOT_DEAD;
         }
     }
-    offer_room(fab, &released);
+    offer_rooms(fab, &released);
     return more;
 }

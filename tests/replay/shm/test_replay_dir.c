@@ -654,7 +654,8 @@ test_key_comes_back(void **state)
         .setup = setup_one,
         .actors = 2,
         .actor = { look_for_mixture, rejoin },
-        .check = check_no_phantom };
+        .check = check_no_phantom,
+        .preemptions = 4 };
     assert_true(explore(&c) > 100);
 }
 
