@@ -1,0 +1,277 @@
+/*
+ * test_sock.c -- listeners, accepted connections, and reasons of failures.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "os/sock.h"
+
+static ion_addr_t
+addr(const char *text)
+{
+    ion_addr_t a;
+
+    assert_int_equal(ion_addr_parse(ion_str_from(text), &a), ION_OK);
+    return a;
+}
+
+static int
+option(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t len = sizeof(value);
+
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+static int
+listen_on(const char *text, bool reuse, ion_addr_t *bound)
+{
+    ion_addr_t a = addr(text);
+    ion_sock_opts_t opts = { .reuse_port = reuse, .check_free = true };
+    ion_errtext_t why;
+    int fd = -1;
+
+    assert_int_equal(ion_sock_listen_tcp(&a, &opts, &fd, &why), ION_OK);
+    assert_int_equal(ion_sock_local(fd, bound), ION_OK);
+    assert_int_not_equal(bound->port, 0);
+    return fd;
+}
+
+static int
+connect_to(const ion_addr_t *to)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = ion_addr_to_sockaddr(to, to->family == 6, &ss);
+    int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+    return fd;
+}
+
+/* A blocking connect has returned, so the connection waits to be accepted. */
+static void
+test_accepted(void **state)
+{
+    ion_addr_t bound;
+    ion_addr_t peer;
+    ion_addr_t local;
+    ion_addr_t client_addr;
+    int listener = listen_on("127.0.0.1:0", true, &bound);
+    int client;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(ion_sock_accept(listener, NULL, NULL, &fd), ION_AGAIN);
+    client = connect_to(&bound);
+    assert_int_equal(ion_sock_accept(listener, &peer, &local, &fd), ION_OK);
+    assert_true(ion_addr_eq(&local, &bound));
+    assert_int_equal(ion_sock_local(client, &client_addr), ION_OK);
+    assert_true(ion_addr_eq(&peer, &client_addr));
+    assert_int_equal(ion_sock_peer(client, &client_addr), ION_OK);
+    assert_true(ion_addr_eq(&client_addr, &bound));
+
+    assert_int_equal(option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+    assert_int_equal(option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 15000);
+    assert_int_equal(option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 600);
+    assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 15);
+    assert_int_equal(option(fd, IPPROTO_TCP, TCP_KEEPCNT), 9);
+    assert_true((fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+    assert_true((fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0);
+    assert_true((fcntl(listener, F_GETFD) & FD_CLOEXEC) != 0);
+    (void)close(fd);
+    (void)close(client);
+    (void)close(listener);
+}
+
+/* No host: one socket for both families; an IPv4 peer shows as IPv4. */
+static void
+test_every_address(void **state)
+{
+    ion_addr_t bound;
+    ion_addr_t peer;
+    int listener = listen_on(":0", false, &bound);
+    int fd = -1;
+    int client;
+    ion_addr_t to;
+
+    (void)state;
+    to = addr("127.0.0.1:1");
+    to.port = bound.port;
+    client = connect_to(&to);
+    assert_int_equal(ion_sock_accept(listener, &peer, NULL, &fd), ION_OK);
+    assert_int_equal(peer.family, 4);
+    (void)close(fd);
+    (void)close(client);
+    if (ion_sock_has_ipv6()) {
+        assert_int_equal(bound.family, 6);
+        to = addr("[::1]:1");
+        to.port = bound.port;
+        client = connect_to(&to);
+        assert_int_equal(ion_sock_accept(listener, &peer, NULL, &fd), ION_OK);
+        assert_int_equal(peer.family, 6);
+        (void)close(fd);
+        (void)close(client);
+    } else {
+        assert_int_equal(bound.family, 4);
+    }
+    (void)close(listener);
+}
+
+static void
+test_taken(void **state)
+{
+    ion_addr_t bound;
+    int first = listen_on("127.0.0.1:0", true, &bound);
+    ion_sock_opts_t opts = { .reuse_port = true, .check_free = true };
+    ion_errtext_t why = { .msg = "" };
+    char me[64];
+    int second = -1;
+
+    (void)state;
+    assert_int_equal(
+        ion_sock_listen_tcp(&bound, &opts, &second, &why), ION_EXISTS);
+    assert_int_equal(errno, EADDRINUSE);
+    assert_int_equal(second, -1);
+    (void)snprintf(me, sizeof(me), "pid %ld (", (long)getpid());
+    assert_non_null(strstr(why.msg, "address already in use by "));
+    assert_non_null(strstr(why.msg, me));
+    assert_non_null(strstr(why.msg, "this process"));
+
+    /* the next worker's socket shares the port on purpose */
+    opts.check_free = false;
+    assert_int_equal(ion_sock_listen_tcp(&bound, &opts, &second, &why), ION_OK);
+    (void)close(second);
+
+    /* and without reuse_port it cannot */
+    opts.reuse_port = false;
+    assert_int_equal(
+        ion_sock_listen_tcp(&bound, &opts, &second, &why), ION_EXISTS);
+    (void)close(first);
+
+    /* the port of a listener that is gone is free at once */
+    opts.check_free = true;
+    assert_int_equal(ion_sock_listen_tcp(&bound, &opts, &second, &why), ION_OK);
+    (void)close(second);
+}
+
+static void
+test_udp(void **state)
+{
+    ion_addr_t a = addr(":0");
+    ion_addr_t v4 = addr("127.0.0.1:0");
+    ion_addr_t bound;
+    ion_sock_opts_t opts = { .reuse_port = true, .check_free = true };
+    ion_errtext_t why = { .msg = "" };
+    char owner[ION_SOCK_OWNER_LEN];
+    int fd = -1;
+    int second = -1;
+
+    (void)state;
+    assert_int_equal(ion_sock_bind_udp(&a, &opts, &fd, &why), ION_OK);
+    assert_int_equal(option(fd, IPPROTO_IP, IP_PKTINFO), 1);
+    if (ion_sock_has_ipv6()) {
+        assert_int_equal(option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
+        assert_int_equal(option(fd, IPPROTO_IPV6, IPV6_V6ONLY), 0);
+    }
+    (void)close(fd);
+
+    assert_int_equal(ion_sock_bind_udp(&v4, &opts, &fd, &why), ION_OK);
+    assert_int_equal(option(fd, SOL_SOCKET, SO_TYPE), SOCK_DGRAM);
+    assert_int_equal(ion_sock_local(fd, &bound), ION_OK);
+    assert_int_equal(
+        ion_sock_bind_udp(&bound, &opts, &second, &why), ION_EXISTS);
+    assert_non_null(strstr(why.msg, "this process"));
+    assert_int_equal(ion_sock_owner(&bound, true, owner), ION_OK);
+    assert_int_equal(ion_sock_owner(&bound, false, owner), ION_NOTFOUND);
+    assert_string_equal(owner, "");
+    (void)close(fd);
+}
+
+static void
+test_not_ours(void **state)
+{
+    ion_addr_t a = addr("192.0.2.1:0");
+    ion_sock_opts_t opts = { .reuse_port = true };
+    ion_errtext_t why = { .msg = "" };
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(ion_sock_listen_tcp(&a, &opts, &fd, &why), ION_NOTFOUND);
+    assert_string_equal(why.msg, "not an address of this machine");
+    assert_int_equal(ion_sock_bind_udp(&a, &opts, &fd, NULL), ION_NOTFOUND);
+    assert_int_equal(fd, -1);
+}
+
+static void
+test_out_of_descriptors(void **state)
+{
+    ion_addr_t bound;
+    int listener = listen_on("127.0.0.1:0", false, &bound);
+    int client = connect_to(&bound);
+    struct rlimit old;
+    struct rlimit low;
+    int fd = -1;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    low = old;
+    low.rlim_cur = (rlim_t)client + 1;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(ion_sock_accept(listener, NULL, NULL, &fd), ION_LIMIT);
+    assert_int_equal(errno, EMFILE);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_int_equal(ion_sock_accept(listener, NULL, NULL, &fd), ION_OK);
+    (void)close(fd);
+    (void)close(client);
+    (void)close(listener);
+}
+
+static void
+test_no_socket(void **state)
+{
+    ion_addr_t a;
+    int fds[2];
+
+    (void)state;
+    assert_int_equal(ion_sock_local(-1, &a), ION_SYS);
+    assert_int_equal(ion_sock_peer(-1, &a), ION_SYS);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    assert_int_equal(ion_sock_local(fds[0], &a), ION_UNSUPPORTED);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_accepted),
+        cmocka_unit_test(test_every_address),
+        cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_udp),
+        cmocka_unit_test(test_not_ours),
+        cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_no_socket),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
