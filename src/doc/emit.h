@@ -16,8 +16,8 @@
 #include "base/base.h"
 #include "base/str.h"
 
-/* Levels a writer can be nested. */
-#define ION_EMIT_DEPTH_MAX 32
+/* Levels a writer can be nested: the deepest tree, and some around it. */
+#define ION_EMIT_DEPTH_MAX 40
 
 typedef struct ion_jw {
     ion_sb_t *sb;    /* borrowed */

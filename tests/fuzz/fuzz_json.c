@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "doc/emit.h"
+#include "doc/emit_tree.h"
 #include "doc/json.h"
 #include "lib/doc_dump.h"
 
@@ -19,39 +19,6 @@
 #define TEXT_MAX  ((size_t)16 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void
-write_tree(ion_jw_t *w, const ion_doc_node_t *node)
-{
-    switch (node->kind) {
-    case ION_DOC_MAP:
-        ion_jw_object_begin(w);
-        ION_DOC_FOREACH(it, node)
-        {
-            ion_jw_keys(w, it->key);
-            write_tree(w, it);
-        }
-        ion_jw_object_end(w);
-        break;
-    case ION_DOC_LIST:
-        ion_jw_array_begin(w);
-        ION_DOC_FOREACH(it, node)
-        {
-            write_tree(w, it);
-        }
-        ion_jw_array_end(w);
-        break;
-    case ION_DOC_STRING:
-        ion_jw_str(w, node->text);
-        break;
-    case ION_DOC_NULL:
-    case ION_DOC_BOOL:
-    case ION_DOC_INT:
-    case ION_DOC_FLOAT:
-        ion_jw_raw(w, node->text);
-        break;
-    }
-}
 
 static void
 check_round_trip(const ion_doc_node_t *root, unsigned indent)
@@ -66,7 +33,7 @@ check_round_trip(const ion_doc_node_t *root, unsigned indent)
     ion_sb_init(&dump[0], TEXT_MAX);
     ion_sb_init(&dump[1], TEXT_MAX);
     ion_jw_init(&w, &text, indent);
-    write_tree(&w, root);
+    ion_jw_node(&w, root);
     ION_ASSERT(!text.failed);
     ION_ASSERT(ion_arena_new(ARENA_MAX, &arena) == ION_OK);
     ION_ASSERT(

@@ -156,11 +156,11 @@ test_what_is_written_reads_back(void **state)
     for (unsigned indent = 0; indent <= 2; indent += 2) {
         ion_sb_init(&sb, 10000);
         ion_jw_init(&w, &sb, indent);
-        for (int i = 0; i < ION_EMIT_DEPTH_MAX; i++) {
+        for (int i = 0; i < ION_DOC_DEPTH_MAX; i++) {
             ion_jw_array_begin(&w);
         }
         ion_jw_strz(&w, text);
-        for (int i = 0; i < ION_EMIT_DEPTH_MAX; i++) {
+        for (int i = 0; i < ION_DOC_DEPTH_MAX; i++) {
             ion_jw_array_end(&w);
         }
         assert_int_equal(ion_arena_new(1 << 20, &arena), ION_OK);

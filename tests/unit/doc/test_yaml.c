@@ -264,6 +264,29 @@ test_arena_bounds_the_tree(void **state)
 }
 
 static void
+test_repeated_keys_can_be_kept(void **state)
+{
+    ion_arena_t *arena = NULL;
+    ion_doc_node_t *root = NULL;
+    ion_doc_error_t err;
+    ion_sb_t sb;
+
+    (void)state;
+    assert_int_equal(ion_arena_new(1 << 20, &arena), ION_OK);
+    assert_int_equal(ion_yaml_parse_keep(arena, "f",
+                         ION_STR("a: 1\nb: {c: 2, c: 3}\na: 4\n"), &root, &err),
+        ION_OK);
+    ion_sb_init(&sb, 1000);
+    doc_dump(root, false, &sb);
+    assert_string_equal(sb.p, "{a:i<1>,b:{c:i<2>,c:i<3>},a:i<4>}");
+    ion_sb_fini(&sb);
+    assert_int_equal(
+        ion_yaml_parse_keep(arena, "f", ION_STR("a: *b"), &root, &err),
+        ION_MALF);
+    ion_arena_free(&arena);
+}
+
+static void
 test_error_text_names_file_and_place(void **state)
 {
     ion_arena_t *arena = NULL;
@@ -302,6 +325,7 @@ main(void)
         cmocka_unit_test(test_bytes_that_are_no_text),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_arena_bounds_the_tree),
+        cmocka_unit_test(test_repeated_keys_can_be_kept),
         cmocka_unit_test(test_error_text_names_file_and_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
