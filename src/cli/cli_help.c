@@ -1,0 +1,166 @@
+/*
+ * cli_help.c -- the table of commands, and help made from it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli_int.h"
+#include "cli/cli_print.h"
+
+enum {
+    NEAR_MAX = 64, /* longer words are near to nothing */
+};
+
+#define ASKS CLI_TAKES_DAEMON
+
+const cli_command_t cli_commands[] = {
+    { "server", "Run the daemon in the foreground", CLI_TAKES_SERVER, NULL },
+    { "status", "Show processes, listeners and counters", ASKS | CLI_TAKES_JSON,
+        cli_run_status },
+    { "derp list", "List the connected clients", ASKS | CLI_TAKES_JSON,
+        cli_run_derp_list },
+    { "system get-derp-map", "Print the DERP map of this instance",
+        ASKS | CLI_TAKES_JSON, cli_run_get_derp_map },
+    { "reload", "Read the configuration again; no session is lost", ASKS,
+        cli_run_reload },
+    { "reopen", "Open the log file again", ASKS, cli_run_reopen },
+    { "stop", "Stop the daemon now", ASKS, cli_run_stop },
+    { "quit", "Stop the daemon when its clients are gone", ASKS, cli_run_quit },
+    { "genkey", "Print a new random key", CLI_TAKES_NO_NEWLINE,
+        cli_run_genkey },
+    { "version", "Print the versions of this program and of the daemon", ASKS,
+        cli_run_version },
+    { NULL, NULL, 0, NULL },
+};
+
+static void
+print_commands(const char *group)
+{
+    size_t n = strlen(group);
+
+    for (const cli_command_t *cmd = cli_commands; cmd->name != NULL; cmd++) {
+        if (n == 0 ||
+            (strncmp(cmd->name, group, n) == 0 && cmd->name[n] == ' ')) {
+            (void)printf("  %-20s  %s\n", cmd->name, cmd->help);
+        }
+    }
+}
+
+static int
+help_all(void)
+{
+    (void)printf("ionscale: a self-hosted relay and map service for Tailscale "
+                 "clients\n\n"
+                 "Usage: ionscale COMMAND [flags]\n\n"
+                 "Commands:\n");
+    print_commands("");
+    (void)printf("  %-20s  %s\n  %-20s  %s\n\n", "help [COMMAND]",
+        "Help about a command", "help directives",
+        "Every key of the configuration file");
+    (void)printf("\"ionscale COMMAND --help\" lists the flags of a command.\n");
+    return cli_finish();
+}
+
+int
+cli_help_command(const cli_command_t *cmd)
+{
+    (void)printf(
+        "%s.\n\nUsage: ionscale %s [flags]\n\nFlags:\n", cmd->help, cmd->name);
+    cli_print_flags(cmd);
+    return cli_finish();
+}
+
+static int
+help_group(const char *group)
+{
+    (void)printf("Usage: ionscale %s COMMAND [flags]\n\nCommands:\n", group);
+    print_commands(group);
+    return cli_finish();
+}
+
+int
+cli_help(int n, char **words)
+{
+    char name[NEAR_MAX];
+    size_t len;
+
+    if (n == 0) {
+        return help_all();
+    }
+    (void)snprintf(name, sizeof(name), "%s%s%s", words[0], n > 1 ? " " : "",
+        n > 1 ? words[1] : "");
+    len = strlen(name);
+    for (const cli_command_t *cmd = cli_commands; cmd->name != NULL; cmd++) {
+        if (strcmp(cmd->name, name) == 0) {
+            return cli_help_command(cmd);
+        }
+        if (n == 1 && strncmp(cmd->name, name, len) == 0 &&
+            cmd->name[len] == ' ') {
+            return help_group(name);
+        }
+    }
+    return cli_unknown(name);
+}
+
+/* how many single changes make b of a, also swaps of neighbours */
+static size_t
+distance(const char *a, const char *b)
+{
+    size_t d[3][NEAR_MAX + 1] = { { 0 } };
+    size_t la = strlen(a);
+    size_t lb = strlen(b);
+
+    if (la >= NEAR_MAX || lb >= NEAR_MAX) {
+        return NEAR_MAX;
+    }
+    for (size_t j = 0; j <= lb; j++) {
+        d[0][j] = j;
+    }
+    for (size_t i = 1; i <= la; i++) {
+        size_t *row = d[i % 3];
+        const size_t *above = d[(i + 2) % 3];
+        const size_t *two = d[(i + 1) % 3];
+
+        row[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t change = above[j - 1] + (a[i - 1] != b[j - 1]);
+
+            row[j] = ION_MIN(ION_MIN(above[j] + 1, row[j - 1] + 1), change);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            {
+                row[j] = ION_MIN(row[j], two[j - 2] + 1);
+            }
+        }
+    }
+    return d[la % 3][lb];
+}
+
+int
+cli_unknown(const char *words)
+{
+    const char *near = NULL;
+    size_t best = ION_MAX((size_t)2, strlen(words) / 3) + 1;
+
+    for (const cli_command_t *cmd = cli_commands; cmd->name != NULL; cmd++) {
+        const char *last = strchr(cmd->name, ' ');
+        size_t d = distance(words, cmd->name);
+
+        if (last != NULL) {
+            size_t alone = distance(words, last + 1);
+
+            d = ION_MIN(d, alone);
+        }
+        if (d < best) {
+            best = d;
+            near = cmd->name;
+        }
+    }
+    if (near != NULL) {
+        return cli_error(
+            "unknown command \"%s\", did you mean \"%s\"?", words, near);
+    }
+    return cli_error(
+        "unknown command \"%s\"; \"ionscale help\" lists all", words);
+}

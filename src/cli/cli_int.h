@@ -1,0 +1,77 @@
+/*
+ * cli_int.h -- what the files of the commands share.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+#ifndef ION_CLI_CLI_INT_H
+#define ION_CLI_CLI_INT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/base.h"
+#include "base/str.h"
+
+/* flags a command takes beside --help */
+enum {
+    CLI_TAKES_DAEMON = 1 << 0, /* how to find the daemon */
+    CLI_TAKES_JSON = 1 << 1,
+    CLI_TAKES_NO_NEWLINE = 1 << 2,
+    CLI_TAKES_SERVER = 1 << 3, /* `server`: described here, run elsewhere */
+};
+
+typedef struct cli_opts {
+    const char *socket; /* --socket, or --addr unix:PATH; NULL = search */
+    const char *config; /* --config; NULL = none */
+    bool is_json;
+    bool no_newline;
+    bool is_help;
+} cli_opts_t;
+
+typedef struct cli_command {
+    const char *name; /* one or two words; NULL ends the table */
+    const char *help; /* one line */
+    unsigned takes;
+    int (*run)(const cli_opts_t *opts); /* returns the exit status */
+} cli_command_t;
+
+/* Every command, in the order of the help text. */
+extern const cli_command_t cli_commands[];
+
+/*
+ * cli_parse_flags -- read a command's flags.
+ *
+ * Shape:  argv[0] is the command's last word. Notes about ignored flags go to
+ *         stderr. Returns false, with "Error: ..." printed, for a wrong one.
+ */
+bool cli_parse_flags(
+    const cli_command_t *cmd, int argc, char **argv, cli_opts_t *opts);
+
+/* cli_print_flags -- the flags of a command, for its help text. */
+void cli_print_flags(const cli_command_t *cmd);
+
+/*
+ * cli_help -- print help: of a command or of a group ("derp"), of everything
+ * when n is 0. Returns the exit status.
+ */
+int cli_help(int n, char **words);
+
+/* cli_help_command -- print the help of one command; returns 0. */
+int cli_help_command(const cli_command_t *cmd);
+
+/* cli_unknown -- say that there is no such command, and which one is near. */
+int cli_unknown(const char *words);
+
+/* The commands. */
+int cli_run_status(const cli_opts_t *opts);
+int cli_run_derp_list(const cli_opts_t *opts);
+int cli_run_get_derp_map(const cli_opts_t *opts);
+int cli_run_reload(const cli_opts_t *opts);
+int cli_run_reopen(const cli_opts_t *opts);
+int cli_run_stop(const cli_opts_t *opts);
+int cli_run_quit(const cli_opts_t *opts);
+int cli_run_genkey(const cli_opts_t *opts);
+int cli_run_version(const cli_opts_t *opts);
+
+#endif
