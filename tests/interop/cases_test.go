@@ -102,7 +102,29 @@ var differences = map[string]difference{
 		"ServerInfo", "closed",
 		"the reference lets a key of small order in, which no client has",
 	},
+	"ALPN h2 alone": {`chosen: "h2"`, `chosen: ""`,
+		"the relay is HTTP/1.1 only, and h2 on the outer TLS helps nobody"},
+	"ALPN other": {"refused", `chosen: ""`,
+		"a handshake is not refused for a protocol that is not needed"},
+	"plain HTTP on the TLS port": {"HTTP/1.0 400 Bad Request",
+		"HTTP/1.1 200 OK", "ours serves both on one port"},
+	"upgrade by HTTP/1.0": {switching, badRequest,
+		"HTTP/1.0 knows no upgrade"},
+	"upgrade by HTTP/1.2": {switching, badRequest, "there is no HTTP/1.2"},
+	"upgrade by POST": {switching, "HTTP/1.1 405 Method Not Allowed",
+		"an upgrade is a GET"},
+	"upgrade with a body": {switching, badRequest,
+		"what follows the head is DERP, so a body is ambiguous"},
+	"upgrade with bare LF": {switching, badRequest,
+		"lines end in CRLF; leniency here is how requests are smuggled"},
+	"upgrade in absolute form": {switching, badRequest,
+		"the absolute form is for proxies"},
 }
+
+const (
+	switching  = "HTTP/1.1 101 Switching Protocols"
+	badRequest = "HTTP/1.1 400 Bad Request"
+)
 
 // ---- HTTP
 
@@ -114,8 +136,12 @@ func request(method, path string, headers ...string) []byte {
 
 // summary is what matters of a response, without dates and the like.
 func summary(resp *http.Response, headers ...string) string {
-	body, _ := io.ReadAll(resp.Body)
-	out := fmt.Sprintf("%d %q", resp.StatusCode, body)
+	out := fmt.Sprint(resp.StatusCode)
+	// nobody reads what stands in a redirect
+	if resp.StatusCode/100 != 3 {
+		body, _ := io.ReadAll(resp.Body)
+		out += fmt.Sprintf(" %q", body)
+	}
 	for _, h := range headers {
 		out += fmt.Sprintf(" %s=%q", h, resp.Header.Get(h))
 	}
@@ -197,6 +223,19 @@ func startCases() []relayCase {
 		{"T11 pin without SNI", askPin},
 		{"TLS versions", askVersions},
 		{"ALPN h2 and http/1.1", askALPN("h2", "http/1.1")},
+		{"ALPN http/1.1", askALPN("http/1.1")},
+		{"ALPN none", askALPN()},
+		{"ALPN h2 alone", askALPN("h2")},
+		{"ALPN other", askALPN("smtp")},
+		{"upgrade by HTTP/1.0", askUpgrade("GET /derp HTTP/1.0", "")},
+		{"upgrade by POST", askUpgrade("POST /derp HTTP/1.1", "")},
+		{"upgrade with a body", askUpgrade("GET /derp HTTP/1.1",
+			"Content-Length: 5\r\n")},
+		{"upgrade with bare LF", askUpgrade("GET /derp HTTP/1.1\nX: y", "")},
+		{"upgrade in absolute form", askUpgrade(
+			"GET gopher://relay/derp HTTP/1.1", "")},
+		{"upgrade by HTTP/1.2", askUpgrade("GET /derp HTTP/1.2", "")},
+		{"plain HTTP on the TLS port", askPlainOnTLS},
 		{"T61 five logins", askFiveLogins},
 	}
 }
@@ -291,10 +330,41 @@ func askVersions(t *testing.T, r *relay) string {
 
 func askALPN(protos ...string) func(*testing.T, *relay) string {
 	return func(t *testing.T, r *relay) string {
-		w := dialTLS(t, r, &tls.Config{NextProtos: protos})
-		return "chosen: " +
-			w.c.(*tls.Conn).ConnectionState().NegotiatedProtocol
+		c, err := tls.Dial("tcp", r.addr(), &tls.Config{
+			NextProtos: protos, InsecureSkipVerify: true})
+		if err != nil {
+			return "refused"
+		}
+		defer c.Close()
+		return fmt.Sprintf("chosen: %q",
+			c.ConnectionState().NegotiatedProtocol)
 	}
+}
+
+// askUpgrade sends an upgrade with another request line or more headers.
+func askUpgrade(line, more string) func(*testing.T, *relay) string {
+	return func(t *testing.T, r *relay) string {
+		w := dialTLS(t, r, nil)
+		w.write([]byte(line + "\r\nHost: relay\r\nConnection: Upgrade\r\n" +
+			"Upgrade: DERP\r\n" + more + "\r\n"))
+		w.c.SetReadDeadline(time.Now().Add(soon))
+		status, err := w.br.ReadString('\n')
+		if err != nil {
+			return "closed"
+		}
+		return strings.TrimSpace(status)
+	}
+}
+
+func askPlainOnTLS(t *testing.T, r *relay) string {
+	w := dialPlain(t, r.addr())
+	w.write(request("GET", "/derp/probe"))
+	w.c.SetReadDeadline(time.Now().Add(soon))
+	status, err := w.br.ReadString('\n')
+	if err != nil {
+		return "closed"
+	}
+	return strings.TrimSpace(status)
 }
 
 func askFiveLogins(t *testing.T, r *relay) string {
@@ -427,7 +497,7 @@ func frameCases() []relayCase {
 		afterLogin("T24 unknown destination", frame(derp.FrameSendPacket,
 			bytes.Repeat([]byte{0x11}, 32), zero(39)), last),
 		afterLogin("T19 one byte too long", header(derp.FrameSendPacket,
-			65569)),
+			65569), zero(32)),
 		{"T25 unknown destination, disco", askUnknownDisco(1)},
 		{"T26 the limit of not-here answers", askUnknownDisco(6)},
 		{"T18 to oneself", askSelf},

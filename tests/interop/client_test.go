@@ -195,7 +195,7 @@ func TestT60Throughput(t *testing.T) {
 			p, ok := b.next().(derp.ReceivedPacket)
 			if !ok || len(p.Data) != 65536 ||
 				binary.BigEndian.Uint32(p.Data) != uint32(i) {
-				t.Fatalf("packet %d is missing", i)
+				t.Fatalf("packet %d is missing%s", i, drops(t, r))
 			}
 			<-room
 		}
@@ -210,6 +210,21 @@ func TestT60Throughput(t *testing.T) {
 			}
 		}
 	})
+}
+
+// drops are our daemon's counters of lost packets that have moved.
+func drops(t *testing.T, r *relay) string {
+	if r.kind != "ionscale" {
+		return ""
+	}
+	var out []string
+	for name, n := range r.counters(t) {
+		if n != 0 && (strings.Contains(name, "dropped") ||
+			strings.Contains(name, "full")) {
+			out = append(out, fmt.Sprintf("\n%s %v", name, n))
+		}
+	}
+	return strings.Join(out, "")
 }
 
 // probe runs upstream's netcheck over a map and returns what it found, with
