@@ -240,7 +240,11 @@ ION_NODISCARD ion_err_t master_prepare(master_t *m, ion_conf_t *conf);
 /* master_cleanup -- give back everything that master_prepare made. */
 void master_cleanup(master_t *m);
 
-/* master_check -- server -t: the same checks, writing nothing. */
+/*
+ * master_check -- server -t: the same checks, writing nothing.
+ *
+ * conf: taken.  Errors: ION_DENIED every reason has been printed.
+ */
 ION_NODISCARD ion_err_t master_check(master_t *m, ion_conf_t *conf);
 
 /* --- banner.c --- */

@@ -39,7 +39,7 @@ master_notify(const master_t *m, const char *state)
 {
     ion_err_t rc = ion_notify("%s", state);
     if (rc != ION_OK && rc != ION_NOTFOUND) {
-        ion_log(&m->log, ION_LOG_WARN, rc == ION_SYS ? errno : 0,
+        ion_log(&m->log, ION_LOG_INFO, rc == ION_SYS ? errno : 0,
             "cannot tell the service manager \"%s\"", state);
     }
 }

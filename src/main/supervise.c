@@ -35,6 +35,7 @@
 #define DELAY_MAX_MS   30000
 #define NO_SLOT_MS     100
 #define START_LIMIT    ION_SEC(30)
+#define ABORT_LIMIT    ION_SEC(5)
 #define HUNG_AFTER     ION_SEC(10)
 
 static const char *
@@ -477,6 +478,21 @@ master_vacate_seat(seat_t *seat)
     master_kid_send(kid, ION_MSG_DRAIN, 0, NULL, 0);
 }
 
+/* SIGABRT first, for its last words; who does not even take that is killed. */
+static void
+end_hung(kid_t *kid, ion_mono_t silent)
+{
+    if (!kid->is_aborted) {
+        ion_log(&kid->master->log, ION_LOG_ALERT, 0,
+            "%s %u (pid %d) has not turned for 10 seconds, aborting it",
+            role_word(kid->role), kid->index, (int)kid->pid);
+        kid->is_aborted = true;
+        master_kid_signal(kid, SIGABRT);
+    } else if (silent >= HUNG_AFTER + ABORT_LIMIT) {
+        master_kid_kill(kid, "it does not react to SIGABRT");
+    }
+}
+
 void
 master_watch_beats(master_t *m)
 {
@@ -489,13 +505,8 @@ master_watch_beats(master_t *m)
         if (!is_busy || beat != kid->last_beat) {
             kid->last_beat = beat;
             kid->beat_changed = now;
-        } else if (now - kid->beat_changed >= HUNG_AFTER && !kid->is_aborted) {
-            ion_log(&m->log, ION_LOG_ALERT, 0,
-                "%s %u (pid %d) has not turned "
-                "for 10 seconds, aborting it",
-                role_word(kid->role), kid->index, (int)kid->pid);
-            kid->is_aborted = true;
-            master_kid_signal(kid, SIGABRT);
+        } else if (now - kid->beat_changed >= HUNG_AFTER) {
+            end_hung(kid, now - kid->beat_changed);
         }
     }
 }
