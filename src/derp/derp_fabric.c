@@ -318,14 +318,17 @@ retire_step(derp_worker_t *w)
 static void
 report_faults(derp_worker_t *w)
 {
-    ion_slot_mask_t corrupt, hung;
+    ion_slot_mask_t corrupt, hung, all;
 
     ion_fabric_faults(w->fabric, &corrupt, &hung);
+    all = corrupt;
+    ion_slot_mask_or(&all, &hung);
+    if (memcmp(&all, &w->reported, sizeof(all)) == 0) {
+        return;
+    }
     for (uint32_t slot = 0; slot < ION_WORKER_SLOTS_MAX; slot++) {
-        bool is_bad =
-            ion_slot_mask_has(&corrupt, slot) || ion_slot_mask_has(&hung, slot);
-
-        if (is_bad && !ion_slot_mask_has(&w->reported, slot)) {
+        if (ion_slot_mask_has(&all, slot) &&
+            !ion_slot_mask_has(&w->reported, slot)) {
             ion_log(&w->log, ION_LOG_ALERT, 0,
                 "the worker in slot %u %s: it must be killed", slot,
                 ion_slot_mask_has(&corrupt, slot)
@@ -333,8 +336,7 @@ report_faults(derp_worker_t *w)
                     : "takes no messages");
         }
     }
-    w->reported = corrupt;
-    ion_slot_mask_or(&w->reported, &hung);
+    w->reported = all;
 }
 
 void

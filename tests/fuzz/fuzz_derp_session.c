@@ -16,7 +16,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define CLIENTS 4
+#define CLIENTS    4
+#define MAX_PIECES 64
 
 typedef struct program {
     const uint8_t *p;
@@ -26,7 +27,8 @@ typedef struct program {
     bool has_greeting[CLIENTS]; /* HTTP bytes stand before the frames */
 } program_t;
 
-static derp_rig_t rig;
+static derp_rig_t rig; /* kept from input to input */
+static bool has_rig;
 static uint8_t scratch[DERP_MAX_SEND + 64];
 
 static uint32_t
@@ -114,10 +116,13 @@ static void
 send_pieces(program_t *g, size_t i, const uint8_t *p, size_t n)
 {
     uint32_t how = take(g);
-    size_t step = (how & 3) == 0 ? n : 1 + (size_t)take(g) * 3;
+    size_t least = n / MAX_PIECES + 1;
+    size_t step = (how & 3) == 0 ? n : least + (size_t)take(g) * 3;
 
     if ((how & 4) != 0) {
-        n -= ION_MIN(n, (size_t)take(g));
+        size_t cut = take(g);
+
+        n -= ION_MIN(n, cut);
     }
     while (n > 0) {
         size_t part = ION_MIN(step, n);
@@ -181,7 +186,7 @@ send_frame(program_t *g, size_t i)
 static void
 send_raw(program_t *g, size_t i)
 {
-    size_t n = ION_MIN(g->left, (size_t)take(g));
+    size_t n = take(g);
 
     n = ION_MIN(n, g->left);
     (void)derp_rig_write(&g->client[i], g->p, n); /* may be closed */
@@ -257,8 +262,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1) {
         return 0;
     }
-    derp_rig_init(
-        &rig, 2, (take(&g) & 1) != 0 ? "derp:\n  client_rate: 20000\n" : NULL);
+    if (!has_rig) {
+        derp_rig_init(&rig, 2, NULL);
+        has_rig = true;
+    }
+    if ((take(&g) & 1) != 0) {
+        derp_rig_reload(&rig, "derp:\n  client_rate: 20000\n");
+    }
     while (g.left > 0) {
         step(&g);
     }
@@ -266,6 +276,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close_client(&g, i);
     }
     check_empty();
-    derp_rig_fini(&rig);
+    if ((data[0] & 1) != 0) {
+        derp_rig_reload(&rig, NULL);
+    }
     return 0;
 }
