@@ -106,6 +106,7 @@ test_strdup(void **state)
     (void)state;
     assert_int_equal(ion_arena_new(64, &a), ION_OK);
     assert_string_equal(ion_arena_strdup(a, ION_STR("abc")), "abc");
+    assert_string_equal(ion_arena_strdup(a, ION_STR("x")), "x");
     assert_string_equal(ion_arena_strdup(a, ion_str_from(NULL)), "");
     assert_null(ion_arena_strdup(
         a, ION_STR("this text is longer than the rest of the arena")));

@@ -1,5 +1,5 @@
 /*
- * test_clock.c -- the clocks, and the kernel's randomness.
+ * test_clock.c -- the clocks.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "base/rng.h"
 static void
 test_mono_follows_the_kernel(void **state)
 {
@@ -38,36 +37,12 @@ test_wall_is_in_milliseconds(void **state)
     assert_true(ms / 1000 >= seconds - 1 && ms / 1000 <= seconds + 2);
 }
 
-static void
-test_random_fills_all_bytes(void **state)
-{
-    static uint8_t bytes[100000];
-    static uint8_t seen[256];
-
-    (void)state;
-    ion_random(bytes, sizeof(bytes));
-    ion_random(bytes, 0);
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        seen[bytes[i]] = 1;
-    }
-    for (size_t i = 0; i < sizeof(seen); i++) {
-        assert_int_equal(seen[i], 1);
-    }
-
-    uint32_t all = 0;
-    for (int i = 0; i < 64; i++) {
-        all |= ion_random_u32();
-    }
-    assert_true(all == UINT32_MAX);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mono_follows_the_kernel),
         cmocka_unit_test(test_wall_is_in_milliseconds),
-        cmocka_unit_test(test_random_fills_all_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -177,6 +177,22 @@ test_what_is_written_reads_back(void **state)
 }
 
 static void
+test_array_as_root(void **state)
+{
+    ion_sb_t sb;
+    ion_jw_t w;
+
+    (void)state;
+    ion_sb_init(&sb, 100);
+    ion_jw_init(&w, &sb, 2);
+    ion_jw_array_begin(&w);
+    ion_jw_i64(&w, 1);
+    ion_jw_i64(&w, 2);
+    ion_jw_array_end(&w);
+    expect(&sb, "[\n  1,\n  2\n]");
+}
+
+static void
 test_full_builder_fails_quietly(void **state)
 {
     ion_sb_t sb;
@@ -199,6 +215,7 @@ main(void)
         cmocka_unit_test(test_escapes_are_those_of_go),
         cmocka_unit_test(test_keys_are_escaped_too),
         cmocka_unit_test(test_what_is_written_reads_back),
+        cmocka_unit_test(test_array_as_root),
         cmocka_unit_test(test_full_builder_fails_quietly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

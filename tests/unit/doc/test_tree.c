@@ -122,6 +122,11 @@ test_duplicates_by_case(void **state)
     assert_int_equal(rc, ION_OK);
     assert_int_equal(again->key_line, 3);
     assert_int_equal(first->key_line, 1);
+    t = tree_of("ab: 1\nAc: 2\nAB: 3\naD: 4\n");
+    assert_int_equal(ion_doc_duplicate(t, true, &first, &rc)->key_line, 3);
+    assert_int_equal(first->key_line, 1);
+    assert_null(
+        ion_doc_duplicate(tree_of("ab: 1\nAc: 2\naD: 3\n"), true, &first, &rc));
     assert_null(ion_doc_duplicate(tree_of("[a, a]"), true, &first, &rc));
     assert_null(ion_doc_duplicate(NULL, true, &first, &rc));
 }

@@ -86,6 +86,7 @@ test_scalars(void **state)
         { "NULL", "n<NULL>" },
         { "nULL", "s<nULL>" },
         { "true", "b<true>" },
+        { "false", "b<false>" },
         { "False", "b<False>" },
         { "tRue", "s<tRue>" },
         { "yes", "s<yes>" },
