@@ -21,8 +21,11 @@
 #include "base/rng.h"
 #include "shm/shm_int.h"
 
+/* Half of the largest ring, from where on sources are held to their share,
+ * takes a full send queue of the largest packets at once: whoever stays under
+ * the queue's bound loses nothing on the way to another worker. */
 #define RING_MIN    (UINT64_C(256) << 10)
-#define RING_MAX    (UINT64_C(1) << 20)
+#define RING_MAX    (UINT64_C(4) << 20)
 #define MAX_WORKERS (ION_WORKER_SLOTS_MAX / 2)
 #define MAX_CLIENTS (1u << 24)
 #define MAX_STATS   4096u
