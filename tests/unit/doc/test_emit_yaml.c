@@ -106,6 +106,37 @@ test_four_blanks(void **state)
                 "\"yes\": null\n");
 }
 
+/* The map that a list's item begins with, and a list in a list. */
+static void
+test_first_things_in_items(void **state)
+{
+    ion_sb_t sb;
+    ion_yw_t w;
+
+    (void)state;
+    ion_sb_init(&sb, 1000);
+    ion_yw_init(&w, &sb, ION_YAML_2);
+    ion_yw_list_begin(&w);
+    ion_yw_map_begin(&w);
+    ion_yw_key(&w, "a");
+    ion_yw_map_begin(&w);
+    ion_yw_key(&w, "b");
+    ion_yw_list_begin(&w);
+    ion_yw_list_begin(&w);
+    ion_yw_map_begin(&w);
+    ion_yw_key(&w, "c");
+    ion_yw_i64(&w, 1);
+    ion_yw_map_end(&w);
+    ion_yw_list_end(&w);
+    ion_yw_list_end(&w);
+    ion_yw_map_end(&w);
+    ion_yw_map_end(&w);
+    ion_yw_list_end(&w);
+    expect(&sb, "- a:\n"
+                "    b:\n"
+                "    - - c: 1\n");
+}
+
 static void
 test_roots(void **state)
 {
@@ -171,6 +202,13 @@ static const char *const quoted[][2] = {
     { "1e3", "\"1e3\"" },
     { "-1.5e-3", "\"-1.5e-3\"" },
     { "1:30", "\"1:30\"" },
+    { "1:30.5", "\"1:30.5\"" },
+    { "1:30.5x", "1:30.5x" },
+    { "1:300", "1:300" },
+    { "1E3", "\"1E3\"" },
+    { "1x3", "1x3" },
+    { "2026-11", "2026-11" },
+    { "2026-1-1", "\"2026-1-1\"" },
     { "12:30:45", "\"12:30:45\"" },
     { "2026-11-24", "\"2026-11-24\"" },
     { "2026-11-24T10:00:00Z", "\"2026-11-24T10:00:00Z\"" },
@@ -305,6 +343,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_two_blanks),
         cmocka_unit_test(test_four_blanks),
+        cmocka_unit_test(test_first_things_in_items),
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_quotes),
         cmocka_unit_test(test_what_is_written_reads_back),

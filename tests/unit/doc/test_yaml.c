@@ -149,6 +149,8 @@ static void
 test_places(void **state)
 {
     (void)state;
+    expect("", true, "n<>@1.1");
+    expect("\n\n  x", true, "s<x>@3.3");
     expect("# head\nlisten_addr: \":8080\"\n\xc3\xa9: \xc3\xa9 # x\nderp:\n"
            "  sources: [a,\n    b]\n",
         true,

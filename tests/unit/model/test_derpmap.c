@@ -302,6 +302,22 @@ test_yaml_shows_the_rest_where_it_is_set(void **state)
 }
 
 static void
+test_one_score(void **state)
+{
+    static ion_derpscore_t score = { 7, 1 };
+    const ion_derpmap_t map = { .scores = &score, .score_count = 1 };
+
+    (void)state;
+    expect_yaml(&map, 2,
+        "homeparams:\n"
+        "  regionscore:\n"
+        "    7: 1\n"
+        "regions: {}\n");
+    expect_canonical(
+        &map, "{\"HomeParams\":{\"RegionScore\":{\"7\":1}},\"Regions\":{}}");
+}
+
+static void
 test_empty_map(void **state)
 {
     const ion_derpmap_t empty = { .regions = NULL };
@@ -460,6 +476,7 @@ main(void)
         cmocka_unit_test(test_yaml_of_two_blanks),
         cmocka_unit_test(test_yaml_of_four_blanks),
         cmocka_unit_test(test_yaml_shows_the_rest_where_it_is_set),
+        cmocka_unit_test(test_one_score),
         cmocka_unit_test(test_empty_map),
         cmocka_unit_test(test_both_forms_read_back),
         cmocka_unit_test(test_refusals),

@@ -160,6 +160,24 @@ test_no_stun_is_one_node(void **state)
 }
 
 static void
+test_smallest_values(void **state)
+{
+    ion_derp_embedded_t p = ordinary();
+
+    (void)state;
+    p.region_id = 1;
+    p.region_code = ION_STR("c");
+    p.region_name = ION_STR("n");
+    p.derp.port = 1;
+    p.stun.port = 1;
+    const ion_derpregion_t *r = &build(&p)->regions[0];
+    assert_int_equal(r->id, 1);
+    assert_true(ion_str_eq(r->name, ION_STR("n")));
+    assert_int_equal(r->nodes[0].derp_port, 1);
+    assert_int_equal(r->nodes[0].stun_port, 1);
+}
+
+static void
 test_the_map_owns_its_texts(void **state)
 {
     char host[] = "a.example.com";
@@ -244,6 +262,8 @@ test_small_arenas(void **state)
         rc = ion_derpmap_embedded(small, &p, &map, NULL);
         assert_true(rc == ION_OK || rc == ION_NOMEM);
         assert_int_equal(map != NULL, rc == ION_OK);
+        assert_true(
+            map == NULL || map->regions[0].nodes[0].cert_name.p != NULL);
         ion_arena_free(&small);
     }
 }
@@ -257,6 +277,7 @@ main(void)
         cmocka_unit_test(test_two_nodes_when_the_hosts_differ),
         cmocka_unit_test(test_hosts_are_compared_without_case),
         cmocka_unit_test(test_no_stun_is_one_node),
+        cmocka_unit_test(test_smallest_values),
         cmocka_unit_test(test_the_map_owns_its_texts),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_small_arenas),

@@ -34,8 +34,8 @@ static void
 test_hosts(void **state)
 {
     static const char *const good[] = { "derp.example.com", "a", "A-1.b_c",
-        "localhost", "derp1.example.com.", "xn--mnchen-3ya.de", "1a", "1.2.3.4",
-        "::1", "2001:db8::1",
+        "az-AZ.09-z", "localhost", "derp1.example.com.", "xn--mnchen-3ya.de",
+        "1a", "1.2.3.4", "::1", "2001:db8::1",
         "a23456789012345678901234567890123456789012345678901234567890123.de" };
     static const char *const bad[] = { "", ".", "a..b", ".a", "-a", "a-",
         "a.-b.c", "https://a", "a/b", "a:443", "[::1]", "a b", "a\n", "1.2.3",
