@@ -58,6 +58,27 @@ conf_note_at(conf_loader_t *l, size_t doc, unsigned line, unsigned column,
         text.msg);
 }
 
+/* Where a value stands; a list or map is known by its key. */
+static void
+place_of(const ion_doc_node_t *node, unsigned *line, unsigned *column)
+{
+    bool nested = node->kind == ION_DOC_LIST || node->kind == ION_DOC_MAP;
+
+    *line = nested ? node->key_line : node->line;
+    *column = nested ? node->key_column : node->column;
+}
+
+static void
+note_node(conf_loader_t *l, size_t doc, const ion_doc_node_t *node,
+    bool is_error, const char *key, const char *text)
+{
+    unsigned line;
+    unsigned column;
+
+    place_of(node, &line, &column);
+    conf_note_at(l, doc, line, column, is_error, key, "%s", text);
+}
+
 void
 conf_note(
     conf_loader_t *l, bool is_error, const char *key, const char *fmt, ...)
@@ -71,8 +92,7 @@ conf_note(
     (void)vsnprintf(text.msg, sizeof(text.msg), fmt, ap);
     va_end(ap);
     if (node != NULL) {
-        conf_note_at(
-            l, doc, node->line, node->column, is_error, key, "%s", text.msg);
+        note_node(l, doc, node, is_error, key, text.msg);
     } else if (l->conf->doc_count > 0) {
         conf_note_at(l, 0, 0, 0, is_error, key, "%s", text.msg);
     } else {
@@ -113,8 +133,7 @@ load_value(conf_loader_t *l, const ion_directive_t *d, void *base)
     if (rc == ION_NOMEM) {
         l->no_memory = true;
     } else if (rc != ION_OK && node != NULL) {
-        conf_note_at(
-            l, doc, node->line, node->column, true, d->name, "%s", why.msg);
+        note_node(l, doc, node, true, d->name, why.msg);
     } else if (rc != ION_OK) {
         conf_note(l, true, d->name, "%s", why.msg);
     }
@@ -157,15 +176,15 @@ check_later(conf_loader_t *l, const ion_directive_t *d)
     if (d->type == ION_T_MSEC && d->rule == ION_D_LATER &&
         conf_value_parse(l->conf->arena, &copy, node, &scratch, &why) != ION_OK)
     {
-        conf_note_at(
-            l, doc, node->line, node->column, true, d->name, "%s", why.msg);
+        note_node(l, doc, node, true, d->name, why.msg);
         return;
     }
     if (d->rule == ION_D_GONE) {
-        conf_note_at(l, doc, node->line, node->column, false, d->name,
+        conf_note_at(l, doc, node->key_line, node->key_column, false, d->name,
             "has no meaning here and is ignored: %s", d->doc);
     } else {
-        conf_note_at(l, doc, node->line, node->column, refused, d->name, "%s",
+        conf_note_at(l, doc, node->key_line, node->key_column, refused, d->name,
+            "%s",
             refused ? "not served by this version, and ignoring it would be "
                       "unsafe: remove it"
                     : "not served by this version, it is ignored");
@@ -331,9 +350,12 @@ ion_conf_where(const ion_conf_t *conf, const char *key, char *text, size_t cap)
     text[0] = '\0';
     if (node != NULL) {
         const conf_doc_t *d = &conf->docs[doc];
+        unsigned line;
+        unsigned column;
 
-        (void)snprintf(text, cap, "%s:%u:%u", d->name,
-            conf_source_line(d, node->line), node->column);
+        place_of(node, &line, &column);
+        (void)snprintf(
+            text, cap, "%s:%u:%u", d->name, conf_source_line(d, line), column);
     }
     return text;
 }

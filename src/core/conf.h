@@ -51,8 +51,8 @@ typedef struct ion_conf_source {
  * Finds everything that is wrong, not the first thing: every error and
  * warning is added to notes as "file:line:column: key: what is wrong, what
  * would be right".  Table n of tables is what ion_conf_module(conf, n) gives.
- * tables is borrowed for the configuration's life.  Nothing outside memory is
- * touched.  Gives *out.
+ * tables is copied; what it points to outlives the configuration.  Nothing
+ * outside memory is touched.  Gives *out.
  * Errors: ION_MALF notes has at least one error | ION_NOMEM.
  */
 ION_NODISCARD ion_err_t ion_conf_load(const ion_conf_source_t *src,

@@ -124,7 +124,7 @@ walk(query_t *q, void (*visit)(void *arg, const ion_directive_t *d))
 static void
 report_unknown(query_t *q, const ion_doc_node_t *node)
 {
-    size_t allowed = 1 + strlen(q->path) / 4;
+    size_t allowed = 1 + (strlen(q->path) + 1) / 4;
     conf_loader_t *l = q->loader;
 
     if (conf_notes_full(l->notes)) {

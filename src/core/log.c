@@ -29,7 +29,7 @@
 /* Peer lines: a burst, and so many a second after it, for each call site. */
 #define SITE_BURST 10
 #define SITE_RATE  1
-#define SITES      64 /* a power of two; sites beyond share the last one found */
+#define SITES      64 /* a power of two */
 
 /* How long an important line waits for room, in milliseconds. */
 #define WAIT_MS 50
@@ -52,6 +52,7 @@ struct ion_log_sink {
     char tag[TAG_MAX];
     uint64_t lost; /* lines since the last one that got out */
     site_t sites[SITES];
+    site_t other; /* what all further call sites share */
 };
 
 static const struct {
@@ -102,6 +103,7 @@ ion_log_sink_new(int fd, const char *tag, ion_log_sink_t **out)
     s->owns_fd = fd > STDERR_FILENO;
     s->format = ION_LOG_TEXT;
     s->level = ION_LOG_INFO;
+    ion_bucket_init(&s->other.bucket, SITE_RATE, SITE_BURST, ion_mono_now());
     s->pid = (long)getpid();
     (void)snprintf(s->tag, sizeof(s->tag), "%s", tag);
     *out = s;
@@ -291,21 +293,20 @@ find_site(ion_log_sink_t *sink, const char *fmt)
 {
     size_t start =
         (size_t)(((uintptr_t)fmt * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
-    site_t *site = NULL;
 
     for (size_t i = 0; i < SITES; i++) {
-        site = &sink->sites[(start + i) & (SITES - 1)];
-        if (site->fmt == fmt) {
-            return site;
-        }
+        site_t *site = &sink->sites[(start + i) & (SITES - 1)];
+
         if (site->fmt == NULL) {
             site->fmt = fmt;
             ion_bucket_init(
                 &site->bucket, SITE_RATE, SITE_BURST, ion_mono_now());
+        }
+        if (site->fmt == fmt) {
             return site;
         }
     }
-    return site;
+    return &sink->other;
 }
 
 void
