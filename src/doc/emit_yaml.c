@@ -165,12 +165,28 @@ put_single_quoted(ion_sb_t *sb, ion_str_t s)
 static void
 put_escaped(ion_sb_t *sb, uint32_t cp)
 {
-    static const char from[] = "\a\b\t\n\v\f\r\x1b\"\\";
-    static const char to[] = "abtnvfre\"\\";
-    for (size_t i = 0; i < sizeof(to) - 1; i++) {
-        if (cp == (unsigned char)from[i]) {
+    static const struct {
+        uint32_t cp;
+        char letter;
+    } named[] = {
+        { '\a', 'a' },
+        { '\b', 'b' },
+        { '\t', 't' },
+        { '\n', 'n' },
+        { '\v', 'v' },
+        { '\f', 'f' },
+        { '\r', 'r' },
+        { 0x1b, 'e' },
+        { '"', '"' },
+        { '\\', '\\' },
+        { 0x85, 'N' },
+        { 0x2028, 'L' },
+        { 0x2029, 'P' },
+    };
+    for (size_t i = 0; i < ION_ARRAY_LEN(named); i++) {
+        if (cp == named[i].cp) {
             ion_sb_addc(sb, '\\');
-            ion_sb_addc(sb, to[i]);
+            ion_sb_addc(sb, named[i].letter);
             return;
         }
     }

@@ -14,13 +14,13 @@
 
 #include "base/utf8.h"
 
+/* Characters beyond 16 bits are escaped, as all libraries of this family do. */
 bool
 ion_yaml_is_printable(uint32_t cp)
 {
     return (cp >= 0x20 && cp <= 0x7e) ||
            (cp >= 0xa0 && cp <= 0xffff && cp != 0xfeff && cp != 0x2028 &&
-               cp != 0x2029) ||
-           cp >= 0x10000;
+               cp != 0x2029);
 }
 
 static bool
@@ -75,11 +75,12 @@ skip(ion_str_t s, size_t n)
     return (ion_str_t){ s.p + n, s.len - n };
 }
 
+/* Digits with '_' between and behind them. */
 static size_t
 count_digits(ion_str_t s)
 {
     size_t n = 0;
-    while (n < s.len && (is_digit(s.p[n]) || s.p[n] == '_')) {
+    while (n < s.len && (is_digit(s.p[n]) || (n > 0 && s.p[n] == '_'))) {
         n++;
     }
     return n;
@@ -136,17 +137,24 @@ is_base60(ion_str_t s)
     return colons > 0 && s.len == 0;
 }
 
-/* 2026-11-24 and what begins like it. */
+/* 2026-11-24, alone or before a time of day. */
 static bool
 is_date(ion_str_t s)
 {
-    size_t year = count_digits(s);
-    if (year != 4 || s.len < 8 || s.p[4] != '-') {
+    if (count_digits(s) != 4 || s.len < 5 || s.p[4] != '-') {
         return false;
     }
-    size_t month = count_digits(skip(s, 5));
-    ion_str_t rest = skip(s, 5 + month);
-    return month > 0 && rest.len > 1 && rest.p[0] == '-' && is_digit(rest.p[1]);
+    s = skip(s, 5);
+    size_t month = count_digits(s);
+    if (month == 0 || month > 2 || month == s.len || s.p[month] != '-') {
+        return false;
+    }
+    s = skip(s, month + 1);
+    size_t day = count_digits(s);
+    s = skip(s, day);
+    bool has_time =
+        s.len > 1 && memchr("Tt ", s.p[0], 3) != NULL && is_digit(s.p[1]);
+    return day > 0 && day <= 2 && (s.len == 0 || has_time);
 }
 
 static bool
