@@ -126,8 +126,10 @@ test_versions_ciphers_and_groups(void **state)
         assert_int_equal(SSL_version(env->client.ssl), cases[i].version);
         assert_string_equal(
             SSL_get_cipher_name(env->client.ssl), cases[i].cipher);
-        assert_int_equal(
-            SSL_get_peer_tmp_key(env->client.ssl, &(EVP_PKEY *){ NULL }), 1);
+        EVP_PKEY *share = NULL;
+        assert_int_equal(SSL_get_peer_tmp_key(env->client.ssl, &share), 1);
+        assert_int_equal(EVP_PKEY_get_base_id(share), EVP_PKEY_X25519);
+        EVP_PKEY_free(share);
         assert_int_equal(env->active[cases[i].version == TLS1_3_VERSION], 1);
         disconnect(env);
         assert_int_equal(env->active[0] + env->active[1], 0);
