@@ -21,7 +21,11 @@ pass == 2 {
     rest = code
     while (match(rest, /[A-Za-z_][A-Za-z0-9_]*/)) {
         name = substr(rest, RSTART, RLENGTH)
+        lead = substr(rest, 1, RSTART - 1)
         rest = substr(rest, RSTART + RLENGTH)
+        if (lead ~ /(->|\.)$/) {
+            continue # a member of that name is no function
+        }
         if ((name in owner) && owner[name] != role) {
             printf "%s:%d: %s belongs to the %s (%s)\n", FILENAME, FNR, \
                 name, owner[name], where[name]
