@@ -92,6 +92,8 @@ void cli_reply_free(cli_reply_t *reply);
 
 /*
  * cli_print_failure -- say why cli_ask failed; returns 1, the exit status.
+ *
+ * Errors: none.
  */
 int cli_print_failure(
     const cli_conn_t *conn, ion_err_t rc, const cli_reply_t *reply);
