@@ -26,4 +26,15 @@ ion_mono_t ion_mono_now(void);
  */
 int64_t ion_wall_now_ms(void);
 
+#define ION_UTC_TEXT 25 /* "2026-11-24T15:45:53.968Z" and the final NUL */
+
+/*
+ * ion_utc_format -- a wall time as RFC 3339 text in UTC.
+ *
+ * Shape:  wall_ms since 1970, years 1970 to 9999 (others come out cut); returns
+ *         out. Computes, calls nothing: fit for a signal handler.
+ * Errors: none.
+ */
+const char *ion_utc_format(int64_t wall_ms, char out[ION_UTC_TEXT]);
+
 #endif

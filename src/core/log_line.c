@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/utf8.h"
 
 /* What a text line keeps free behind the message for errno, action, counts. */
@@ -115,17 +115,9 @@ put_text(line_t *l, const char *s, size_t n)
 static void
 put_time(line_t *l, int64_t wall_ms)
 {
-    time_t secs = (time_t)(wall_ms / 1000);
-    struct tm tm;
-    char text[32];
+    char text[ION_UTC_TEXT];
 
-    if (gmtime_r(&secs, &tm) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm) == 0)
-    {
-        text[0] = '\0';
-    }
-    putz(l, text);
-    putf(l, ".%03dZ", (int)(wall_ms % 1000));
+    putz(l, ion_utc_format(wall_ms, text));
 }
 
 size_t

@@ -328,7 +328,8 @@ on_message(child_t *c, ion_chan_msg_t *msg)
     case ION_MSG_EXIT:
         leave(c, 0);
         break;
-    default: /* HELLO and ATTACH come once, before */
+    case ION_MSG_PROBE: /* it has woken us, which is all it is for */
+    default:            /* HELLO and ATTACH come once, before */
         break;
     }
 }

@@ -16,6 +16,8 @@
 #include "main/role_master.h"
 #include "os/proc.h"
 
+#define PROGRAM_MAX 512
+
 static const char server_help[] =
     "Usage: ionscale server [-c FILE] [-t | -T]\n"
     "\n"
@@ -143,6 +145,9 @@ int
 main(int argc, char **argv)
 {
     const char *command = argc > 1 ? argv[1] : "";
+    char program[PROGRAM_MAX]; /* the title will overwrite argv[0] */
+    (void)snprintf(program, sizeof(program), "%s",
+        argc > 0 ? argv[0] : "ionscale"); /* cut is good enough for a hint */
     ion_proc_title_init(argc, argv);
     if (strcmp(command, ION_CHILD_ARG) == 0) {
         return child_main();
@@ -152,7 +157,7 @@ main(int argc, char **argv)
         return 1;
     }
     if (strcmp(command, "server") == 0) {
-        return server_main(argc - 1, argv + 1, argv[0]);
+        return server_main(argc - 1, argv + 1, program);
     }
     if (argc == 3 && strcmp(command, "help") == 0 &&
         strcmp(argv[2], "directives") == 0)

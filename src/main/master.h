@@ -65,7 +65,8 @@ typedef struct kid {
     ion_mono_t live_at;
     uint64_t last_beat;
     ion_mono_t beat_changed;
-    bool is_aborted; /* SIGABRT was sent: it had stopped turning */
+    ion_mono_t probed_at; /* a message it must wake up for; 0 = none */
+    bool is_aborted;      /* SIGABRT was sent: it had stopped turning */
     ion_reap_t reap;
 } kid_t;
 
@@ -205,10 +206,16 @@ void master_round_switched(kid_t *kid);
 void master_round_refused(kid_t *kid, ion_str_t text);
 void master_round_lost(kid_t *kid);
 
+/* master_round_deadline -- answers that were due have not come. */
+void master_round_deadline(ion_timer_t *timer);
+
 /* --- role_master.c --- */
 
 /* master_notify -- one state for the service manager, if there is one. */
 void master_notify(const master_t *m, const char *state);
+
+/* master_arm_log -- a crash of the master itself writes to this log. */
+void master_arm_log(const master_t *m);
 
 /* master_settled -- a kid became live; the first time all have: started. */
 void master_settled(master_t *m);

@@ -29,6 +29,7 @@ const ion_chan_rule_t ion_main_rules[] = {
     RULE(ABORT, "abort", ION_ROLE_MASTER, ion_msg_cycle_t, 0, 0, 0),
     BARE(DRAIN, "drain", ION_ROLE_MASTER),
     BARE(EXIT, "exit", ION_ROLE_MASTER),
+    BARE(PROBE, "probe", ION_ROLE_MASTER),
     { ION_MSG_REOPEN, "reopen", 0, 0, 1, 1, ION_ROLE_MASTER },
     RULE(OP_DONE, "op-done", ION_ROLE_MASTER, ion_msg_op_t, ION_TEXT_MAX, 0, 0),
     RULE(READY, "ready", CHILD, ion_msg_cycle_t, 0, 0, 0),

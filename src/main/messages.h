@@ -43,6 +43,7 @@ enum {
     ION_MSG_REOPEN,  /* the log file's new descriptor */
     ION_MSG_DRAIN,   /* no new work; exit when idle */
     ION_MSG_EXIT,    /* exit now */
+    ION_MSG_PROBE,   /* something to wake up for, no answer */
     ION_MSG_OP_DONE, /* answer to OP, keeper only */
     /* child to master */
     ION_MSG_READY,

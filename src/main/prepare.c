@@ -182,6 +182,7 @@ make_shared(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
     }
     m->stats = ion_stats_own(m->shm);
     ion_blackbox_arm(m->shm);
+    master_arm_log(m);
     rc = ion_loop_new(&m->loop);
     return rc == ION_OK ? tickets_rotate(&m->maker.tickets_fd) : rc;
 }

@@ -44,6 +44,15 @@ master_notify(const master_t *m, const char *state)
     }
 }
 
+void
+master_arm_log(const master_t *m)
+{
+    char prefix[64];
+    (void)snprintf(prefix, sizeof(prefix),
+        "alert %d/master main black box of master: ", (int)getpid()); /* fits */
+    ion_blackbox_log(ion_log_sink_fd(m->sink), prefix);
+}
+
 /* --- the end --- */
 
 static void
@@ -192,6 +201,7 @@ master_reopen(master_t *m)
         return;
     }
     ion_log_sink_set_fd(m->sink, fd);
+    master_arm_log(m);
     ion_log(&m->log, ION_LOG_NOTICE, 0, "log file reopened");
     ION_LIST_FOREACH(it, &m->kids) {
         master_log_fd(ION_CONTAINER_OF(it, kid_t, link));
@@ -343,6 +353,7 @@ watch(master_t *m)
     ion_timer_init(&m->watchdog, on_watchdog);
     ion_timer_init(&m->tickets, on_tickets);
     ion_timer_init(&m->stop_limit, on_stop_limit);
+    ion_timer_init(&m->round.deadline, master_round_deadline);
     ion_timer_set(m->loop, &m->watchdog, ion_loop_now(m->loop) + WATCH_EVERY);
     ion_timer_set(m->loop, &m->tickets,
         ion_loop_now(m->loop) +
@@ -359,6 +370,7 @@ unwatch(master_t *m)
     ion_timer_cancel(m->loop, &m->watchdog);
     ion_timer_cancel(m->loop, &m->tickets);
     ion_timer_cancel(m->loop, &m->stop_limit);
+    ion_timer_cancel(m->loop, &m->round.deadline);
     ion_io_del(m->loop, &m->sig_io);
     ion_io_del(m->loop, &m->ack_io);
 }

@@ -179,6 +179,7 @@ start_switch(master_t *m)
     if (r->log_fd >= 0) {
         ion_log_sink_set_fd(m->sink, r->log_fd);
         r->log_fd = -1;
+        master_arm_log(m);
         ION_LIST_FOREACH(it, &m->kids) {
             master_log_fd(ION_CONTAINER_OF(it, kid_t, link));
         }
@@ -251,8 +252,8 @@ master_round_refused(kid_t *kid, ion_str_t text)
     master_next_round(m);
 }
 
-static void
-on_deadline(ion_timer_t *timer)
+void
+master_round_deadline(ion_timer_t *timer)
 {
     master_t *m = ION_CONTAINER_OF(timer, master_t, round.deadline);
     bool is_prepare = m->round.phase == ROUND_PREPARE;
@@ -281,7 +282,6 @@ start_prepare(master_t *m)
 {
     round_t *r = &m->round;
     r->phase = ROUND_PREPARE;
-    ion_timer_init(&r->deadline, on_deadline);
     ion_timer_set(m->loop, &r->deadline, ion_loop_now(m->loop) + PREPARE_LIMIT);
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);

@@ -36,6 +36,7 @@
 #define NO_SLOT_MS     100
 #define START_LIMIT    ION_SEC(30)
 #define ABORT_LIMIT    ION_SEC(5)
+#define PROBE_AFTER    ION_SEC(4)
 #define HUNG_AFTER     ION_SEC(10)
 
 static const char *
@@ -484,7 +485,8 @@ end_hung(kid_t *kid, ion_mono_t silent)
 {
     if (!kid->is_aborted) {
         ion_log(&kid->master->log, ION_LOG_ALERT, 0,
-            "%s %u (pid %d) has not turned for 10 seconds, aborting it",
+            "%s %u (pid %d) has had work for 10 seconds and not turned once, "
+            "aborting it",
             role_word(kid->role), kid->index, (int)kid->pid);
         kid->is_aborted = true;
         master_kid_signal(kid, SIGABRT);
@@ -493,20 +495,39 @@ end_hung(kid_t *kid, ion_mono_t silent)
     }
 }
 
+/*
+ * A process that sleeps has no work that can be seen from here, and one that
+ * was stopped in its sleep looks the same.  So who is silent for a while is
+ * given something to wake up for.
+ */
+static void
+watch_beat(kid_t *kid, ion_mono_t now)
+{
+    uint64_t beat;
+    bool is_busy;
+    ion_slots_beat(kid->master->shm, kid->slot, &beat, &is_busy);
+    if (beat != kid->last_beat) {
+        kid->last_beat = beat;
+        kid->beat_changed = now;
+        kid->probed_at = 0;
+    } else if (kid->probed_at != 0) {
+        ion_mono_t silent = now - kid->probed_at;
+        if (silent >= HUNG_AFTER) {
+            end_hung(kid, silent);
+        }
+    } else if (is_busy || now - kid->beat_changed >= PROBE_AFTER) {
+        kid->probed_at = now;
+        master_kid_send(kid, ION_MSG_PROBE, 0, NULL, 0);
+    }
+}
+
 void
 master_watch_beats(master_t *m)
 {
-    ion_mono_t now = ion_loop_now(m->loop);
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
-        uint64_t beat;
-        bool is_busy;
-        ion_slots_beat(m->shm, kid->slot, &beat, &is_busy);
-        if (!is_busy || beat != kid->last_beat) {
-            kid->last_beat = beat;
-            kid->beat_changed = now;
-        } else if (now - kid->beat_changed >= HUNG_AFTER) {
-            end_hung(kid, now - kid->beat_changed);
+        if (kid->state == KID_LIVE || kid->state == KID_DRAINING) {
+            watch_beat(kid, ion_loop_now(m->loop));
         }
     }
 }

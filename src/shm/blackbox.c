@@ -15,14 +15,17 @@
 #include <link.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 #include "shm/shm_int.h"
 
 #define BOX_MODULES 32
 #define BOX_FRAMES  48
 #define BOX_NAME    32
 #define BOX_STACK   (64 * 1024)
+#define BOX_PREFIX  64
 
 typedef struct box_module {
     char name[BOX_NAME];
@@ -35,6 +38,9 @@ ION_STATIC_ASSERT(
 
 static struct {
     shm_box_t *box; /* NULL: not armed */
+    bool has_log;   /* the words go to log_fd too */
+    int log_fd;
+    char log_prefix[BOX_PREFIX];
     size_t modules;
     box_module_t module[BOX_MODULES];
     _Alignas(16) uint8_t stack[BOX_STACK];
@@ -114,6 +120,33 @@ signal_name(int signo)
     }
 }
 
+/* The master's box is read by nobody: its words go to the log at once. */
+static void
+write_log(void)
+{
+    char when[ION_UTC_TEXT];
+    const char *p = armed.box->text;
+    const char *end =
+        p + ION_MIN(atomic_load_explicit(&armed.box->len, memory_order_relaxed),
+                (uint32_t)ION_BLACKBOX_MAX);
+    (void)ion_utc_format(ion_wall_now_ms(), when);
+    when[ION_UTC_TEXT - 1] = ' ';
+    while (p < end) {
+        const char *eol = memchr(p, '\n', (size_t)(end - p));
+        size_t n = eol == NULL ? (size_t)(end - p) : (size_t)(eol - p);
+        const struct iovec line[] = {
+            { when, sizeof(when) },
+            { armed.log_prefix, strlen(armed.log_prefix) },
+            { (void *)(uintptr_t)p, n },
+            { (void *)(uintptr_t) "\n", 1 },
+        };
+        if (writev(armed.log_fd, line, ION_ARRAY_LEN(line)) < 0) {
+            return; /* nothing else can be done here */
+        }
+        p += n + 1;
+    }
+}
+
 static void
 on_crash(int signo, siginfo_t *info, void *context ION_UNUSED)
 {
@@ -135,6 +168,9 @@ on_crash(int signo, siginfo_t *info, void *context ION_UNUSED)
     int n = backtrace(frame, BOX_FRAMES);
     for (int i = 0; i < n; i++) {
         put_frame((unsigned)i, (uintptr_t)frame[i]);
+    }
+    if (armed.has_log && armed.box != NULL) {
+        write_log();
     }
     /* SA_RESETHAND: after the return this ends the process by its default */
     (void)raise(signo);
@@ -210,6 +246,16 @@ ion_blackbox_arm(ion_shm_t *shm)
 }
 
 void
+ion_blackbox_log(int fd, const char *prefix)
+{
+    size_t n = strnlen(prefix, BOX_PREFIX - 1);
+    memcpy(armed.log_prefix, prefix, n);
+    armed.log_prefix[n] = '\0';
+    armed.log_fd = fd;
+    armed.has_log = true;
+}
+
+void
 ion_blackbox_disarm(void)
 {
     stack_t ss = { .ss_flags = SS_DISABLE };
@@ -217,6 +263,7 @@ ion_blackbox_disarm(void)
     ion_panic_set_hook(NULL);
     (void)sigaltstack(&ss, NULL);
     armed.box = NULL;
+    armed.has_log = false;
 }
 
 size_t

@@ -34,6 +34,16 @@
 void ion_blackbox_arm(ion_shm_t *shm);
 
 /*
+ * ion_blackbox_log -- write the words to a log too, line by line behind a
+ * prefix: for the master, whose box nobody reads.
+ *
+ * Shape:  after ion_blackbox_arm, again whenever the log is reopened; fd is
+ *         borrowed; prefix is copied, at most 63 bytes of it.
+ * Errors: none.
+ */
+void ion_blackbox_log(int fd, const char *prefix);
+
+/*
  * ion_blackbox_disarm -- default handlers, no hook. For tests and clean exits
  * before ion_shm_free.
  *
