@@ -60,7 +60,7 @@ def test_derp_list(server):
     assert columns(header)[0] == "KEY"
     for client in clients:
         assert any(client.local in row for row in rows)
-        assert any(client.public.hex() in row for row in rows)
+        assert any(client.key.text[:20] in row for row in rows)
 
 
 def test_map_json(server):
@@ -223,10 +223,10 @@ def test_version(server):
 
 
 @pytest.mark.parametrize("args", [
-    ["stauts"], ["derp", "lst"], ["status", "--jsn"], ["derp"],
+    ["stauts"], ["derp", "lst"], ["status", "--jsn"],
     ["status", "extra"], ["genkey", "--no-newline=maybe"],
     ["server", "-c"], ["server", "--nonsense"], ["status", "--socket"],
-    ["(child)"], ["\x1b[31m"],
+    ["\x1b[31m"],
 ])
 def test_wrong_arguments(args):
     done = run(args)
@@ -240,7 +240,8 @@ def test_near_miss_is_named():
 
 @pytest.mark.parametrize("args", [
     ["--help"], ["-h"], ["help"], ["server", "--help"],
-    ["status", "-h"], ["derp", "--help"], ["derp", "list", "--help"],
+    ["status", "-h"], ["derp"], ["derp", "--help"],
+    ["derp", "list", "--help"],
     ["system", "get-derp-map", "-h"]])
 def test_help(args):
     done = run(args)

@@ -35,6 +35,9 @@ WRONG = {
     "list": HEAD.pack(REQUEST, VERSION, 2, 1) + b"[]",
     "no_cmd": HEAD.pack(REQUEST, VERSION, 2, 1) + b"{}",
     "cmd_number": HEAD.pack(REQUEST, VERSION, 9, 1) + b'{"cmd":1}',
+    "cmd_empty": HEAD.pack(REQUEST, VERSION, 10, 1) + b'{"cmd":""}',
+    "cmd_long": HEAD.pack(REQUEST, VERSION, 5010, 1)
+                + b'{"cmd":"' + b"x" * 5000 + b'"}',
     "deep": HEAD.pack(REQUEST, VERSION, 4000, 1) + b"[" * 4000,
     "zeros": bytes(200),
     "text": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -61,8 +64,8 @@ def test_wrong_message_closes_that_client(server, name):
     bad = one.control()
     bad.send_raw(WRONG[name])
     reply = answer_or_end(bad)
-    if name in ("empty", "list", "no_cmd", "cmd_number", "not_json",
-                "deep"):
+    if name in ("empty", "list", "no_cmd", "cmd_number", "cmd_empty",
+                "cmd_long", "not_json", "deep"):
         # A frame that is sound may be told what is wrong with it.
         assert reply is None or reply["ok"] is False
     else:
@@ -77,7 +80,7 @@ def test_wrong_message_closes_that_client(server, name):
 def test_unknown_command(server):
     one = server()
     with one.control() as control:
-        for cmd in ("destroy", "", "status ", "derp", "x" * 5000):
+        for cmd in ("destroy", "status ", "derp", "x" * 60):
             with pytest.raises(Refused):
                 control.ask(cmd)
         assert control.ask("status")["pid"] == one.process.pid

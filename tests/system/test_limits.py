@@ -3,7 +3,6 @@
 SPDX-License-Identifier: BSD-2-Clause
 """
 
-import resource
 import threading
 import time
 
@@ -22,7 +21,7 @@ def test_max_clients(server):
     late.stream.send(wire.client_info(late.key, late.server_public))
     assert late.expect_closed() == []
     assert one.counter("ionscale_logins", outcome="full") == 1
-    clients[0].roundtrip(clients[19])
+    clients[0].roundtrip(clients[1])
     clients.pop().close()
     wait_until(lambda: one.counter("derp_current_connections") == 19)
     one.client().roundtrip(clients[0])
@@ -87,7 +86,9 @@ def test_descriptors_run_out(daemons):
 def test_soft_descriptor_limit_is_raised(server):
     one = server()
     for pid in one.pids():
-        soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        with open(f"/proc/{pid}/limits") as lines:
+            line, = (each for each in lines if "open files" in each)
+        soft, hard = line.split()[3:5]
         assert soft == hard
 
 

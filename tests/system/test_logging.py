@@ -37,7 +37,7 @@ def test_json_to_stderr(server):
     found = [json.loads(line) for line in lines(one.log())]
     assert found
     for entry in found:
-        assert {"time", "level", "msg"} <= set(entry), entry
+        assert {"ts", "level", "msg", "pid", "process"} <= set(entry), entry
 
 
 @pytest.mark.parametrize("how", ["signal", "command"])
@@ -46,6 +46,7 @@ def test_file_and_reopen(server, how):
     one = server({"logging": {"file": None, "level": "debug"}})
     one.write_conf({"logging": {"file": one.path("own.log")}})
     assert one.reload().returncode == 0
+    one.take_baseline()
     one.client().fence()
     wait_until(lambda: "worker" in open(one.path("own.log")).read())
     os.rename(one.path("own.log"), one.path("old.log"))

@@ -12,7 +12,7 @@ import socket
 
 import pytest
 
-from kit import daemon, proc
+from kit import daemon, proc, wire
 from kit.clock import wait_until
 
 
@@ -72,7 +72,7 @@ def test_fast_stop(server, number):
     """Sessions end at once; the exit code says all is well."""
     one = server()
     clients = [one.client(tls=tls) for tls in (None, "1.2", "1.3")]
-    assert one.stop(number) == 0
+    assert one.end(number) == 0
     for client in clients:
         client.expect_closed()
     assert "STOPPING=1" in one.notified or one.wait_notify("STOPPING=1")
@@ -94,7 +94,8 @@ def test_graceful_stop_waits_for_sessions(server):
     a.roundtrip(b)
     assert one.process.poll() is None
     a.close()
-    b.roundtrip(b)
+    assert b.recv() == (wire.PEER_GONE, a.public + b"\0")
+    assert b.is_open()
     assert one.process.poll() is None
     b.close()
     assert one.wait_exit() == 0
@@ -103,7 +104,7 @@ def test_graceful_stop_waits_for_sessions(server):
 def test_graceful_stop_ends_at_its_time_limit(server):
     one = server({"worker_shutdown_timeout": "1s"})
     client = one.client()
-    assert one.stop() == 0
+    assert one.end(signal.SIGQUIT) == 0
     client.expect_closed()
 
 
@@ -113,7 +114,7 @@ def test_fast_stop_overtakes_a_graceful_one(server):
     one.process.send_signal(signal.SIGQUIT)
     one.wait_notify("STOPPING=1")
     assert client.is_open()
-    assert one.stop(signal.SIGTERM) == 0
+    assert one.end(signal.SIGTERM) == 0
     client.expect_closed()
 
 

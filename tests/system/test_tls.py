@@ -220,7 +220,7 @@ def test_malformed_tls(server, ending):
 
 
 @pytest.mark.parametrize("name", [
-    "ff", "record_too_long", "data_first", "handshake_unknown"])
+    "ff", "record_too_long", "handshake_unknown"])
 def test_malformed_tls_is_closed_at_once(server, name):
     one = server()
     stream = transport.Plain(one.addr)
@@ -276,9 +276,10 @@ def test_records_split_and_merged(server, tls):
         sealed += client.stream.seal(raw[:3]) + client.stream.seal(raw[3:])
     for start in range(0, len(sealed), 7):
         client.stream.send_sealed(sealed[start:start + 7])
-    last = client.ping(b"the last")
-    got = []
-    while not got or got[-1] != last:
+    # A ping that finds a pong waiting is dropped: ask until answered.
+    got, last = [], b"the last"
+    while last not in got:
+        client.ping(last)
         got.append(client.recv().payload)
     assert got == sorted(got[:-1]) + [last]
 

@@ -49,7 +49,8 @@ GAUGES = ("derp_current_connections", "derp_current_home_connections",
           "derp_clients_local", "derp_current_dup_client_keys",
           "derp_current_dup_client_conns")
 
-ALERT = re.compile(r'^\S+Z alert |"level": ?"alert"')
+# A crashing master has no clock to ask: its lines begin with the level.
+ALERT = re.compile(r'^(\S+Z )?alert \d+/|"level": ?"alert"')
 
 
 def default_workers():
@@ -191,6 +192,7 @@ class Daemon:
         if os.path.exists(self.path("notify")):
             os.unlink(self.path("notify"))
         self.notify.bind(self.path("notify"))
+        os.chmod(self.path("notify"), 0o777)
         self.notify.settimeout(0.1)
         env = self.environment()
         env["NOTIFY_SOCKET"] = self.path("notify")
@@ -271,7 +273,14 @@ class Daemon:
         self.last_exit = code
         return code
 
-    def stop(self, number=signal.SIGQUIT):
+    def stop(self):
+        """Close every client, end gracefully; the exit code."""
+        for client in self.clients:
+            client.close()
+        return self.end(signal.SIGQUIT)
+
+    def end(self, number):
+        """Send a signal that ends it; the exit code."""
         self.process.send_signal(number)
         return self.wait_exit()
 

@@ -37,8 +37,10 @@ class Netns:
 
     def add_device(self, name):
         """A device that is up and leads nowhere."""
-        self._ip("-n", self.name, "link", "add", name, "type", "dummy")
-        self._ip("-n", self.name, "link", "set", name, "up")
+        self._ip("-n", self.name, "link", "add", name, "type", "veth",
+                 "peer", "name", name + "-end")
+        for end in (name, name + "-end"):
+            self._ip("-n", self.name, "link", "set", end, "up")
 
     def add_default_route(self, device):
         self._ip("-n", self.name, "route", "add", "default", "dev", device)
