@@ -123,6 +123,7 @@ ion_slab_get(ion_slab_t *s)
     }
 
     free_obj_t *f = s->free;
+    ION_ASSERT(f != NULL);
     ASAN_UNPOISON_MEMORY_REGION(f, s->obj_size);
     s->free = f->next;
     s->count++;

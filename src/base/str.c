@@ -190,19 +190,18 @@ void
 ion_sb_addf(ion_sb_t *sb, const char *fmt, ...)
 {
     va_list ap;
+    va_list again;
     va_start(ap, fmt);
+    va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-
-    if (n < 0 || !make_room(sb, (size_t)n)) {
+    if (n >= 0 && make_room(sb, (size_t)n)) {
+        n = vsnprintf(sb->p + sb->len, sb->cap - sb->len, fmt, again);
+        sb->len += (size_t)n;
+    } else {
         sb->failed = true;
-        return;
     }
-
-    va_start(ap, fmt);
-    n = vsnprintf(sb->p + sb->len, sb->cap - sb->len, fmt, ap);
+    va_end(again);
     va_end(ap);
-    sb->len += (size_t)n;
 }
 
 ion_str_t

@@ -39,14 +39,6 @@ ion_doc_no_duplicates(const ion_doc_node_t *map, ion_doc_error_t *err)
     return ION_MALF;
 }
 
-ion_err_t
-ion_doc_too_large(ion_doc_error_t *err, unsigned line, unsigned column)
-{
-    ion_doc_error_set(
-        err, line, column, "the document needs more memory than it may have");
-    return ION_LIMIT;
-}
-
 static bool
 is_digit(char c)
 {

@@ -37,7 +37,12 @@ ion_doc_kind_t ion_doc_resolve(ion_str_t text);
  *
  * Errors: always ION_LIMIT, with the place in *err.
  */
-ION_NODISCARD ion_err_t ion_doc_too_large(
-    ion_doc_error_t *err, unsigned line, unsigned column);
+ION_NODISCARD static inline ion_err_t
+ion_doc_too_large(ion_doc_error_t *err, unsigned line, unsigned column)
+{
+    ion_doc_error_set(
+        err, line, column, "the document needs more memory than it may have");
+    return ION_LIMIT;
+}
 
 #endif

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/assert.h"
 #include "doc/tree_build.h"
 
 typedef struct {
@@ -85,6 +86,14 @@ copy_scalar(builder_t *b, const yaml_event_t *ev, ion_str_t *out)
     return ION_OK;
 }
 
+static frame_t *
+top_of(builder_t *b)
+{
+    frame_t *top = &b->stack[b->depth - 1];
+    ION_ASSERT(b->depth > 0 && top->node != NULL);
+    return top;
+}
+
 /* A new node where the text stands: member, item, or the root. */
 static ion_err_t
 attach(builder_t *b, const yaml_event_t *ev, ion_doc_node_t **out)
@@ -101,7 +110,7 @@ attach(builder_t *b, const yaml_event_t *ev, ion_doc_node_t **out)
         b->root = node;
         return ION_OK;
     }
-    frame_t *top = &b->stack[b->depth - 1];
+    frame_t *top = top_of(b);
     if (top->node->kind == ION_DOC_MAP) {
         if (!top->has_key) {
             return refuse(b, ev, "a key must be a plain or quoted string");
@@ -144,7 +153,7 @@ on_scalar(builder_t *b, const yaml_event_t *ev)
         return rc;
     }
 
-    frame_t *top = b->depth == 0 ? NULL : &b->stack[b->depth - 1];
+    frame_t *top = b->depth == 0 ? NULL : top_of(b);
     if (top != NULL && top->node->kind == ION_DOC_MAP && !top->has_key) {
         return on_key(b, ev, top);
     }
@@ -184,7 +193,8 @@ on_begin(builder_t *b, const yaml_event_t *ev, ion_doc_kind_t kind)
 static ion_err_t
 on_end(builder_t *b)
 {
-    const ion_doc_node_t *node = b->stack[--b->depth].node;
+    const ion_doc_node_t *node = top_of(b)->node;
+    b->depth--;
     if (node->kind != ION_DOC_MAP || b->keep_duplicates) {
         return ION_OK;
     }

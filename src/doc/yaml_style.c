@@ -152,8 +152,8 @@ is_date(ion_str_t s)
     s = skip(s, month + 1);
     size_t day = count_digits(s);
     s = skip(s, day);
-    bool has_time =
-        s.len > 1 && memchr("Tt ", s.p[0], 3) != NULL && is_digit(s.p[1]);
+    bool has_time = s.len > 1 && is_digit(s.p[1]) &&
+                    (s.p[0] == 'T' || s.p[0] == 't' || s.p[0] == ' ');
     return day > 0 && day <= 2 && (s.len == 0 || has_time);
 }
 
