@@ -30,6 +30,15 @@
 #define OPTIONS_MAX   (EXPLORE_ACTORS * 3)
 #define RUNS_MAX      UINT64_C(20000000)
 
+/* the sanitizer follows swapcontext, at a price, and nothing else */
+#if defined(__SANITIZE_ADDRESS__)
+#define EXPLORE_SLOW
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define EXPLORE_SLOW
+#endif
+#endif
+
 typedef struct store {
     volatile void *p;
     size_t size;
@@ -45,8 +54,8 @@ typedef struct option {
 } option_t;
 
 typedef struct place {
-#ifdef __SANITIZE_ADDRESS__
-    ucontext_t context; /* the sanitizer follows these, at a price */
+#ifdef EXPLORE_SLOW
+    ucontext_t context;
 #else
     jmp_buf jump;
     jmp_buf home; /* where a run begins */
@@ -194,7 +203,7 @@ explore_add(volatile void *p, size_t size, uint64_t n)
 static void
 switch_to(place_t *from, place_t *to)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef EXPLORE_SLOW
     if (swapcontext(&from->context, &to->context) != 0) {
         abort();
     }
@@ -236,7 +245,7 @@ explore_wait(bool (*ready)(void *arg), void *arg)
 static void
 actor_main(int nth)
 {
-#ifndef __SANITIZE_ADDRESS__
+#ifndef EXPLORE_SLOW
     if (_setjmp(world.actor[nth].place.home) == 0) {
         _longjmp(world.scheduler.jump, 1);
     }
@@ -264,7 +273,7 @@ prepare_actor(actor_t *a, int nth)
 {
     a->stack = malloc(STACK_BYTES);
     assert_non_null(a->stack);
-#ifndef __SANITIZE_ADDRESS__
+#ifndef EXPLORE_SLOW
     ucontext_t context;
     make_context(a, &context, nth);
     if (_setjmp(world.scheduler.jump) == 0) {
@@ -280,7 +289,7 @@ prepare_actor(actor_t *a, int nth)
 static void
 go_home(actor_t *a, int nth)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef EXPLORE_SLOW
     make_context(a, &a->place.context, nth);
 #else
     (void)nth;
@@ -294,6 +303,18 @@ can_go(const actor_t *a)
     return !a->is_done && (a->ready == NULL || a->ready(a->ready_arg));
 }
 
+/* Switching under the sanitizer costs two system calls: fewer orders then. */
+static unsigned
+bound(const explore_case_t *c)
+{
+    unsigned most = c->preemptions > 0 ? c->preemptions : DECISIONS_MAX;
+#ifdef EXPLORE_SLOW
+    return most < 3 ? most : 3;
+#else
+    return most;
+#endif
+}
+
 /* What may happen next. The actor that went on last comes first: to let it go
  * on is free, everything else counts against the bound while it could. */
 static size_t
@@ -304,7 +325,7 @@ list_options(option_t *out)
     bool last_can_go = can_go(&world.actor[world.last]);
     if (last_can_go) {
         out[n++] = (option_t){ GO, world.last };
-        if (c->preemptions > 0 && world.spent >= c->preemptions) {
+        if (world.spent >= bound(c)) {
             return n;
         }
     }

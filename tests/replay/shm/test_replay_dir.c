@@ -273,7 +273,7 @@ test_three_register(void **state)
         .actor = { join0, join1, join2 },
         .check = check_joined,
         .preemptions = 2 };
-    assert_true(explore(&c) > 1000);
+    assert_true(explore(&c) > 100);
 }
 
 /* One registers while the only other one leaves: an heir that is there, or a
@@ -382,7 +382,7 @@ test_two_come_and_go(void **state)
         .actor = { come_and_go0, come_and_go1 },
         .check = check_all_left,
         .preemptions = 4 };
-    assert_true(explore(&c) > 1000);
+    assert_true(explore(&c) > 100);
 }
 
 /* Lookups while a key's only connection is replaced by another one. */
@@ -433,7 +433,7 @@ test_lookup_during_handover(void **state)
         .actor = { look_up, join1, leave_after_join },
         .check = check_found,
         .preemptions = 4 };
-    assert_true(explore(&c) > 1000);
+    assert_true(explore(&c) > 100);
 }
 
 static void
@@ -579,7 +579,7 @@ test_lookup_across_buckets(void **state)
         .actor = { look_up_once, join1, leave2_after_join },
         .check = check_cache,
         .preemptions = 4 };
-    assert_true(explore(&c) > 1000);
+    assert_true(explore(&c) > 100);
 }
 
 /* The same record serves one key, then another: no lookup mixes them. */
@@ -768,7 +768,7 @@ test_kill_while_registering(void **state)
         .killed = on_killed,
         .check = check_killed,
         .preemptions = 4 };
-    assert_true(explore(&c) > 1000);
+    assert_true(explore(&c) > 100);
 }
 
 static void
@@ -783,7 +783,7 @@ test_kill_while_leaving(void **state)
         .killed = on_killed,
         .check = check_killed,
         .preemptions = 4 };
-    assert_true(explore(&c) > 1000);
+    assert_true(explore(&c) > 100);
 }
 
 /* Death on a path of two buckets: a count may stay too high, never too low. */
