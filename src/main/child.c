@@ -105,8 +105,9 @@ answer(child_t *c, uint16_t type, uint64_t generation, const char *text)
     if (n > 0) {
         memcpy(buf + sizeof(msg), text, n);
     }
-    if (ion_chan_send(c->chan, type, 0, buf, sizeof(msg) + n, NULL, 0) !=
-        ION_OK) {
+    if (ion_chan_send(c->chan, type, 0,
+            &(ion_chan_body_t){ .p = buf, .n = sizeof(msg) + n }) != ION_OK)
+    {
         leave(c, 1); /* the master is gone */
         return;
     }
@@ -381,8 +382,8 @@ ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done, void *arg)
     ion_msg_op_t msg = { .result = (int32_t)op };
     for (size_t i = 0; i < OPS_MAX; i++) {
         if (c->ops[i].done == NULL) {
-            ion_err_t rc = ion_chan_send(
-                c->chan, ION_MSG_OP, ++c->last_req, &msg, sizeof(msg), NULL, 0);
+            ion_err_t rc = ion_chan_send(c->chan, ION_MSG_OP, ++c->last_req,
+                &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) });
             if (rc == ION_OK) {
                 c->ops[i] = (child_op_t){ c->last_req, done, arg };
                 watch_unsent(c);

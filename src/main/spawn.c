@@ -39,12 +39,12 @@ send_hello(kid_t *kid)
         .started_wall_ms = m->started_wall_ms,
         .account = m->account,
     };
-    ion_err_t rc = ion_chan_send(
-        kid->chan, ION_MSG_HELLO, 0, &hello, sizeof(hello), NULL, 0);
+    ion_err_t rc = ion_chan_send(kid->chan, ION_MSG_HELLO, 0,
+        &(ion_chan_body_t){ .p = &hello, .n = sizeof(hello) });
     for (size_t i = 0; i < n && rc == ION_OK; i += ION_CHAN_MAX_FDS) {
         size_t some = ION_MIN(n - i, (size_t)ION_CHAN_MAX_FDS);
-        rc =
-            ion_chan_send(kid->chan, ION_MSG_ATTACH, 0, NULL, 0, fds + i, some);
+        rc = ion_chan_send(kid->chan, ION_MSG_ATTACH, 0,
+            &(ion_chan_body_t){ .fds = fds + i, .fd_count = some });
     }
     return rc;
 }
@@ -142,8 +142,8 @@ send_blobs(kid_t *kid, const bundle_t *b)
             continue;
         }
         memcpy(msg.name, blob->name, sizeof(msg.name));
-        rc = ion_chan_send(
-            kid->chan, ION_MSG_BLOB, 0, &msg, sizeof(msg), &blob->fd, 1);
+        rc = ion_chan_send(kid->chan, ION_MSG_BLOB, 0,
+            &(ion_chan_body_t){ &msg, sizeof(msg), &blob->fd, 1 });
     }
     return rc;
 }
@@ -160,8 +160,8 @@ send_sockets(kid_t *kid, const bundle_t *b)
             continue;
         }
         memcpy(msg.name, s->name, sizeof(msg.name));
-        rc = ion_chan_send(kid->chan, ION_MSG_SOCKET, 0, &msg, sizeof(msg),
-            &s->fd, with_fd ? 1 : 0);
+        rc = ion_chan_send(kid->chan, ION_MSG_SOCKET, 0,
+            &(ion_chan_body_t){ &msg, sizeof(msg), &s->fd, with_fd ? 1 : 0 });
     }
     return rc;
 }
@@ -178,7 +178,8 @@ master_kid_cycle(kid_t *kid, const bundle_t *b)
     for (size_t i = 0; i < b->socket_count; i++) {
         msg.socket_count += gets_socket(kid, b->sockets[i], &with_fd) ? 1 : 0;
     }
-    rc = ion_chan_send(kid->chan, ION_MSG_CYCLE, 0, &msg, sizeof(msg), NULL, 0);
+    rc = ion_chan_send(kid->chan, ION_MSG_CYCLE, 0,
+        &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) });
     if (rc == ION_OK) {
         rc = send_blobs(kid, b);
     }
@@ -186,8 +187,8 @@ master_kid_cycle(kid_t *kid, const bundle_t *b)
         rc = send_sockets(kid, b);
     }
     if (rc == ION_OK) {
-        rc = ion_chan_send(
-            kid->chan, ION_MSG_CYCLE_END, 0, &msg, sizeof(msg), NULL, 0);
+        rc = ion_chan_send(kid->chan, ION_MSG_CYCLE_END, 0,
+            &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) });
     }
     if (rc != ION_OK && rc != ION_CLOSED) {
         master_kid_kill(kid, "cannot be handed its configuration");

@@ -85,7 +85,8 @@ master_kid_send(
 {
     ion_err_t rc = ION_CLOSED;
     if (kid->chan != NULL) {
-        rc = ion_chan_send(kid->chan, type, req, p, n, NULL, 0);
+        rc = ion_chan_send(
+            kid->chan, type, req, &(ion_chan_body_t){ .p = p, .n = n });
     }
     if (rc != ION_OK && rc != ION_CLOSED) {
         master_kid_kill(kid, "it does not take messages");
@@ -98,8 +99,9 @@ void
 master_log_fd(kid_t *kid)
 {
     int fd = ion_log_sink_fd(kid->master->sink);
-    if (kid->chan != NULL && ion_chan_send(kid->chan, ION_MSG_REOPEN, 0, NULL,
-                                 0, &fd, 1) == ION_LIMIT)
+    if (kid->chan != NULL &&
+        ion_chan_send(kid->chan, ION_MSG_REOPEN, 0,
+            &(ion_chan_body_t){ .fds = &fd, .fd_count = 1 }) == ION_LIMIT)
     {
         master_kid_kill(kid, "it does not take messages");
     }

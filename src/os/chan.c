@@ -151,8 +151,7 @@ fits(const ion_chan_rule_t *r, size_t len, size_t fd_count)
 
 /* One sendmsg; ION_AGAIN when the kernel has no room now. */
 static ion_err_t
-send_now(
-    int fd, const header_t *h, const void *p, const int *fds, size_t fd_count)
+send_now(int fd, const header_t *h, const ion_chan_body_t *body)
 {
     union {
         struct cmsghdr head;
@@ -160,18 +159,19 @@ send_now(
     } control;
     struct iovec iov[2] = {
         { .iov_base = (void *)(uintptr_t)h, .iov_len = sizeof(*h) },
-        { .iov_base = (void *)(uintptr_t)p, .iov_len = h->len },
+        { .iov_base = (void *)(uintptr_t)body->p, .iov_len = body->n },
     };
-    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = h->len > 0 ? 2 : 1 };
+    struct msghdr msg = { .msg_iov = iov, .msg_iovlen = body->n > 0 ? 2 : 1 };
+    size_t fds_len = sizeof(int) * body->fd_count;
 
-    if (fd_count > 0) {
+    if (body->fd_count > 0) {
         memset(&control, 0, sizeof(control));
         control.head.cmsg_level = SOL_SOCKET;
         control.head.cmsg_type = SCM_RIGHTS;
-        control.head.cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-        memcpy(CMSG_DATA(&control.head), fds, sizeof(int) * fd_count);
+        control.head.cmsg_len = CMSG_LEN(fds_len);
+        memcpy(CMSG_DATA(&control.head), body->fds, fds_len);
         msg.msg_control = control.space;
-        msg.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+        msg.msg_controllen = CMSG_SPACE(fds_len);
     }
     if (sendmsg(fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) {
         return ION_OK;
@@ -192,11 +192,9 @@ send_now(
 
 /* Keep a message for later, with descriptors of its own. */
 static ion_err_t
-enqueue(ion_chan_t *c, const header_t *h, const void *p, const int *fds,
-    size_t fd_count)
+enqueue(ion_chan_t *c, const header_t *h, const ion_chan_body_t *body)
 {
-    waiting_t *w = malloc(sizeof(*w) + h->len);
-    ion_err_t rc;
+    waiting_t *w = malloc(sizeof(*w) + body->n);
 
     if (w == NULL) {
         return ION_NOMEM;
@@ -206,16 +204,15 @@ enqueue(ion_chan_t *c, const header_t *h, const void *p, const int *fds,
     ion_list_add_tail(&c->queue, &w->link);
     c->queued_bytes += h->len;
     c->queued_msgs += 1;
-    if (h->len > 0) {
-        memcpy(w->data, p, h->len);
+    if (body->n > 0) {
+        memcpy(w->data, body->p, body->n);
     }
-    for (size_t i = 0; i < fd_count; i++) {
-        int copy = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
+    for (size_t i = 0; i < body->fd_count; i++) {
+        int copy = fcntl(body->fds[i], F_DUPFD_CLOEXEC, 3);
 
         if (copy < 0) {
-            rc = ION_SYS;
             drop_waiting(c, w);
-            return rc;
+            return ION_SYS;
         }
         w->fds[w->fd_count++] = copy;
     }
@@ -223,29 +220,32 @@ enqueue(ion_chan_t *c, const header_t *h, const void *p, const int *fds,
 }
 
 ion_err_t
-ion_chan_send(ion_chan_t *c, uint16_t type, uint64_t req, const void *p,
-    size_t n, const int *fds, size_t fd_count)
+ion_chan_send(
+    ion_chan_t *c, uint16_t type, uint64_t req, const ion_chan_body_t *body)
 {
+    static const ion_chan_body_t empty = { .p = NULL };
     const ion_chan_rule_t *rule = find_rule(c, type);
     header_t h = { .type = type, .version = ION_CHAN_VERSION, .req = req };
     ion_err_t rc;
 
+    body = body == NULL ? &empty : body;
     ION_ASSERT(rule != NULL);
-    ION_ASSERT(n <= ION_CHAN_MAX_PAYLOAD && fd_count <= ION_CHAN_MAX_FDS);
-    ION_ASSERT(fits(rule, n, fd_count));
-    h.len = (uint32_t)n;
+    ION_ASSERT(
+        body->n <= ION_CHAN_MAX_PAYLOAD && body->fd_count <= ION_CHAN_MAX_FDS);
+    ION_ASSERT(fits(rule, body->n, body->fd_count));
+    h.len = (uint32_t)body->n;
     if (c->queued_msgs == 0) {
-        rc = send_now(c->fd, &h, p, fds, fd_count);
+        rc = send_now(c->fd, &h, body);
         if (rc != ION_AGAIN) {
             return rc;
         }
     }
     if (c->queued_msgs >= ION_CHAN_MAX_QUEUED_MSGS ||
-        c->queued_bytes + n > ION_CHAN_MAX_QUEUED)
+        c->queued_bytes + body->n > ION_CHAN_MAX_QUEUED)
     {
         return ION_LIMIT;
     }
-    return enqueue(c, &h, p, fds, fd_count);
+    return enqueue(c, &h, body);
 }
 
 ion_err_t
@@ -253,8 +253,9 @@ ion_chan_flush(ion_chan_t *c)
 {
     ION_LIST_FOREACH_SAFE(it, tmp, &c->queue) {
         waiting_t *w = ION_CONTAINER_OF(it, waiting_t, link);
-        ion_err_t rc =
-            send_now(c->fd, &w->header, w->data, w->fds, w->fd_count);
+        const ion_chan_body_t body = { w->data, w->header.len, w->fds,
+            w->fd_count };
+        ion_err_t rc = send_now(c->fd, &w->header, &body);
 
         if (rc != ION_OK) {
             return rc;

@@ -73,16 +73,25 @@ void ion_chan_free(ion_chan_t **c);
 /* ion_chan_fd -- the descriptor, for epoll; still owned by the channel. */
 int ion_chan_fd(const ion_chan_t *c);
 
+/* What a message carries; all borrowed. */
+typedef struct {
+    const void *p;
+    size_t n; /* bytes */
+    const int *fds;
+    size_t fd_count;
+} ion_chan_body_t;
+
 /*
  * ion_chan_send -- send one message, or queue it behind those that wait.
  *
- * p, fds: borrowed (waiting descriptors are duplicated).  The type, its length
- * and descriptor count must fit the table: our own error otherwise (assert).
+ * body: NULL = empty; waiting descriptors are duplicated.  The type, its
+ * length and descriptor count must fit the table: our own error otherwise
+ * (assert).
  * Errors: ION_LIMIT the queue is full, nothing was sent | ION_CLOSED the peer
  *         is gone | ION_NOMEM | ION_SYS (errno).
  */
-ION_NODISCARD ion_err_t ion_chan_send(ion_chan_t *c, uint16_t type,
-    uint64_t req, const void *p, size_t n, const int *fds, size_t fd_count);
+ION_NODISCARD ion_err_t ion_chan_send(
+    ion_chan_t *c, uint16_t type, uint64_t req, const ion_chan_body_t *body);
 
 /*
  * ion_chan_flush -- send what waits; call it when the descriptor is writable.

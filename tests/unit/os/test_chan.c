@@ -98,14 +98,15 @@ test_round_trip(void **state)
     (void)state;
     open_ends(&e, false);
     assert_int_equal(ion_chan_recv(e.near, &msg, &why), ION_AGAIN);
-    assert_int_equal(
-        ion_chan_send(e.far, MSG_NOTE, 42, "hello", 5, NULL, 0), ION_OK);
-    assert_int_equal(
-        ion_chan_send(e.far, MSG_NOTE, 43, NULL, 0, NULL, 0), ION_OK);
+    assert_int_equal(ion_chan_send(e.far, MSG_NOTE, 42,
+                         &(ion_chan_body_t){ .p = "hello", .n = 5 }),
+        ION_OK);
+    assert_int_equal(ion_chan_send(e.far, MSG_NOTE, 43, NULL), ION_OK);
     fds[0] = open("/dev/null", O_RDONLY);
     fds[1] = open("/dev/zero", O_RDONLY);
-    assert_int_equal(
-        ion_chan_send(e.far, MSG_SOCKETS, 44, "abcd", 4, fds, 2), ION_OK);
+    assert_int_equal(ion_chan_send(e.far, MSG_SOCKETS, 44,
+                         &(ion_chan_body_t){ "abcd", 4, fds, 2 }),
+        ION_OK);
     assert_int_equal(fstat(fds[1], &a), 0);
     (void)close(fds[0]);
     (void)close(fds[1]);
@@ -131,8 +132,7 @@ test_round_trip(void **state)
 
     ion_chan_free(&e.far);
     assert_int_equal(ion_chan_recv(e.near, &msg, &why), ION_CLOSED);
-    assert_int_equal(
-        ion_chan_send(e.near, MSG_NOTE, 1, NULL, 0, NULL, 0), ION_CLOSED);
+    assert_int_equal(ion_chan_send(e.near, MSG_NOTE, 1, NULL), ION_CLOSED);
     close_ends(&e);
     assert_int_equal(count_fds(), before);
 }
@@ -266,7 +266,8 @@ test_queue(void **state)
     (void)state;
     open_ends(&e, false);
     while (rc == ION_OK) {
-        rc = ion_chan_send(e.far, MSG_SOCKETS, sent, "abcd", 4, &fd, 1);
+        rc = ion_chan_send(
+            e.far, MSG_SOCKETS, sent, &(ion_chan_body_t){ "abcd", 4, &fd, 1 });
         sent += rc == ION_OK ? 1 : 0;
     }
     assert_int_equal(rc, ION_LIMIT);
@@ -308,8 +309,8 @@ test_queue_bytes(void **state)
     assert_non_null(big);
     open_ends(&e, false);
     while (rc == ION_OK) {
-        rc =
-            ion_chan_send(e.far, MSG_BIG, n, big, ION_CHAN_MAX_PAYLOAD, &fd, 1);
+        rc = ion_chan_send(e.far, MSG_BIG, n,
+            &(ion_chan_body_t){ big, ION_CHAN_MAX_PAYLOAD, &fd, 1 });
         n += rc == ION_OK ? 1 : 0;
     }
     assert_int_equal(rc, ION_LIMIT);
