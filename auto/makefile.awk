@@ -163,7 +163,7 @@ function link_rule(target, inputs, libs, options)
     print ""
 }
 
-function program_rules(    i, all)
+function program_rules(    i)
 {
     compile_rule("modules.c", "", "$(B)")
     for (i = layers; i >= 1; i--) {
@@ -174,7 +174,7 @@ function program_rules(    i, all)
     link_rule("$(B)/ionscale", " $(B)/modules.o $(B)/libmain.a", all, "")
 }
 
-function test_rules(    i, extra, driver, kinds)
+function test_rules(    i, extra, driver, kinds, libs)
 {
     if (testlib != "") {
         archive_rule("test", testlib, "$(TEST_CFLAGS)")
@@ -192,8 +192,13 @@ function test_rules(    i, extra, driver, kinds)
         } else {
             driver = " $(B)/tests/fuzz/main.o"
         }
+        libs = extra archives(p_layer[i])
+        if (p_layer[i] == "main") { # it sees the modules through their array
+            driver = driver " $(B)/modules.o"
+            libs = " $(B)/libmain.a" all
+        }
         link_rule(binary(p_path[i]), " " object(p_path[i]) driver, \
-            extra archives(p_layer[i]), p_options[i])
+            libs, p_options[i])
     }
     print "UNIT :=" kinds["unit"]
     print "REPLAY :=" kinds["replay"]
