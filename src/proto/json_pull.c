@@ -275,14 +275,13 @@ skip_digits(json_pull_t *jp)
     return jp->p > from;
 }
 
-/* *is_int: neither fraction nor exponent */
+/* any number of JSON's, as it is spelt */
 static ion_str_t
-read_number(json_pull_t *jp, bool *is_int)
+read_number(json_pull_t *jp)
 {
     ion_str_t text = { jp->p, 0 };
     const char *digits;
 
-    *is_int = true;
     if (jp->p < jp->end && *jp->p == '-') {
         jp->p++;
     }
@@ -293,7 +292,6 @@ read_number(json_pull_t *jp, bool *is_int)
     }
     if (jp->p < jp->end && *jp->p == '.') {
         jp->p++;
-        *is_int = false;
         if (!skip_digits(jp)) {
             fail(jp);
             return text;
@@ -301,7 +299,6 @@ read_number(json_pull_t *jp, bool *is_int)
     }
     if (jp->p < jp->end && (*jp->p == 'e' || *jp->p == 'E')) {
         jp->p++;
-        *is_int = false;
         if (jp->p < jp->end && (*jp->p == '+' || *jp->p == '-')) {
             jp->p++;
         }
@@ -319,7 +316,6 @@ json_pull_int(json_pull_t *jp, int64_t *out)
 {
     json_kind_t kind = json_pull_kind(jp);
     ion_str_t text;
-    bool is_int;
 
     if (kind == JSON_NULL) {
         expect_word(jp, ION_STR("null"));
@@ -329,10 +325,8 @@ json_pull_int(json_pull_t *jp, int64_t *out)
         fail(jp);
         return;
     }
-    text = read_number(jp, &is_int);
-    if (jp->bad || !is_int ||
-        ion_parse_i64(text, INT64_MIN, INT64_MAX, out) != ION_OK)
-    {
+    text = read_number(jp);
+    if (jp->bad || ion_parse_i64(text, INT64_MIN, INT64_MAX, out) != ION_OK) {
         fail(jp);
     }
 }
@@ -371,7 +365,7 @@ skip_scalar(json_pull_t *jp)
         json_pull_bool(jp, &flag);
         break;
     case JSON_NUMBER:
-        (void)read_number(jp, &flag);
+        (void)read_number(jp);
         break;
     case JSON_STRING:
         json_pull_string(jp, NULL, 0, &len);

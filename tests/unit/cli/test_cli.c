@@ -39,6 +39,7 @@ enum {
 typedef struct frame {
     uint16_t type; /* 0 ends the script */
     const char *payload;
+    uint64_t off; /* added to the request's number */
 } frame_t;
 
 static char work_dir[] = "/tmp/ion-cli-XXXXXX";
@@ -122,6 +123,7 @@ daemon_child(int listener, const char *want, const frame_t *script)
     uint8_t head[ADMIN_HEADER_LEN];
     char payload[512] = "";
     admin_header_t h;
+    uint64_t asked;
     int fd = accept(listener, NULL, NULL);
 
     if (recv(fd, head, sizeof(head), MSG_WAITALL) != sizeof(head) ||
@@ -132,9 +134,11 @@ daemon_child(int listener, const char *want, const frame_t *script)
     {
         _exit(1);
     }
+    asked = h.req;
     for (; script->type != 0; script++) {
         h.len = (uint32_t)strlen(script->payload);
         h.type = (admin_frame_type_t)script->type;
+        h.req = asked + script->off;
         admin_header_put(head, &h);
         if (send(fd, head, sizeof(head), MSG_NOSIGNAL) < 0 ||
             send(fd, script->payload, h.len, MSG_NOSIGNAL) < 0)
@@ -277,8 +281,8 @@ test_version(void **state)
 {
     static const frame_t script[] = {
         { ADMIN_FRAME_REPLY,
-            "{\"ok\":true,\"result\":{\"version\":\"9\\u001b.9\"}}" },
-        { 0, NULL },
+            "{\"ok\":true,\"result\":{\"version\":\"9\\u001b.9\"}}", 0 },
+        { 0, NULL, 0 },
     };
 
     (void)state;
@@ -302,8 +306,8 @@ test_status(void **state)
         "\"address\":\"[::]:8080\"}],\"public_key\":\"nodekey:ab\","
         "\"counters\":{\"zero\":0,\"some{a=\\\"b\\\"}\":5}}}";
     static const frame_t script[] = {
-        { ADMIN_FRAME_REPLY, reply },
-        { 0, NULL },
+        { ADMIN_FRAME_REPLY, reply, 0 },
+        { 0, NULL, 0 },
     };
 
     (void)state;
@@ -333,8 +337,9 @@ test_status_of_another_version(void **state)
     static const frame_t script[] = {
         { ADMIN_FRAME_REPLY,
             "{\"ok\":true,\"result\":{\"processes\":5,\"pid\":\"x\","
-            "\"listeners\":{\"a\":1}}}" },
-        { 0, NULL },
+            "\"listeners\":{\"a\":1}}}",
+            0 },
+        { 0, NULL, 0 },
     };
 
     (void)state;
@@ -351,11 +356,11 @@ test_derp_list(void **state)
     "\"flags\":[\"dup\"],\"packets_received\":" n ",\"bytes_received\":2,"     \
     "\"packets_sent\":3,\"bytes_sent\":4,\"drops\":5}"
     static const frame_t script[] = {
-        { ADMIN_FRAME_PART, "[" ROW("aa", "1") "," ROW("bb", "10") "]" },
-        { ADMIN_FRAME_PART, "[" ROW("cc", "100") "]" },
-        { ADMIN_FRAME_REPLY,
-            "{\"ok\":true,\"result\":[" ROW("dd", "1000") "]}" },
-        { 0, NULL },
+        { ADMIN_FRAME_PART, "[" ROW("aa", "1") "," ROW("bb", "10") "]", 0 },
+        { ADMIN_FRAME_PART, "[" ROW("cc", "100") "]", 0 },
+        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":[" ROW("dd", "1000") "]}",
+            0 },
+        { 0, NULL, 0 },
     };
     static const char row[] = "nodekey:bb0123456789  1       192.0.2.1:5  "
                               "-          active,dup  10          2         "
@@ -382,8 +387,8 @@ static void
 test_empty_list(void **state)
 {
     static const frame_t script[] = {
-        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":[]}" },
-        { 0, NULL },
+        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":[]}", 0 },
+        { 0, NULL, 0 },
     };
 
     (void)state;
@@ -401,12 +406,12 @@ test_get_derp_map(void **state)
         "\"n\",\"RegionID\":1000,\"HostName\":\"h.example\",\"STUNPort\":3478,"
         "\"DERPPort\":8080}]}}}}";
     static const frame_t script[] = {
-        { ADMIN_FRAME_REPLY, reply },
-        { 0, NULL },
+        { ADMIN_FRAME_REPLY, reply, 0 },
+        { 0, NULL, 0 },
     };
     static const frame_t wrong[] = {
-        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":{\"Regions\":5}}" },
-        { 0, NULL },
+        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":{\"Regions\":5}}", 0 },
+        { 0, NULL, 0 },
     };
     const char *cmd = REQUEST("system get-derp-map");
 
@@ -427,14 +432,16 @@ test_reload(void **state)
 {
     static const frame_t good[] = {
         { ADMIN_FRAME_REPLY,
-            "{\"ok\":true,\"result\":{\"lines\":[\"c.yaml:1:1: old key\"]}}" },
-        { 0, NULL },
+            "{\"ok\":true,\"result\":{\"lines\":[\"c.yaml:1:1: old key\"]}}",
+            0 },
+        { 0, NULL, 0 },
     };
     static const frame_t bad[] = {
         { ADMIN_FRAME_REPLY,
             "{\"ok\":false,\"error\":\"reload refused\","
-            "\"lines\":[\"c.yaml:2:1: x\\u001b[1m\",\"c.yaml:3:1: y\"]}" },
-        { 0, NULL },
+            "\"lines\":[\"c.yaml:2:1: x\\u001b[1m\",\"c.yaml:3:1: y\"]}",
+            0 },
+        { 0, NULL, 0 },
     };
 
     (void)state;
@@ -454,16 +461,18 @@ test_daemon_that_talks_nonsense(void **state)
         frame_t script[2];
         const char *error;
     } cases[] = {
-        { { { 0, NULL } }, "closed the connection without an answer" },
-        { { { ADMIN_FRAME_REPLY, "{" } }, "not an answer" },
-        { { { ADMIN_FRAME_REPLY, "[]" } }, "not an answer" },
-        { { { ADMIN_FRAME_REPLY, "{\"ok\":true}" } }, "not an answer" },
-        { { { ADMIN_FRAME_REPLY, "{\"ok\":1,\"result\":1}" } },
+        { { { 0, NULL, 0 } }, "closed the connection without an answer" },
+        { { { ADMIN_FRAME_REPLY, "{", 0 } }, "not an answer" },
+        { { { ADMIN_FRAME_REPLY, "[]", 0 } }, "not an answer" },
+        { { { ADMIN_FRAME_REPLY, "{\"ok\":true}", 0 } }, "not an answer" },
+        { { { ADMIN_FRAME_REPLY, "{\"ok\":1,\"result\":1}", 0 } },
             "not an answer" },
-        { { { ADMIN_FRAME_REQUEST, "{\"ok\":true,\"result\":1}" } },
+        { { { ADMIN_FRAME_REQUEST, "{\"ok\":true,\"result\":1}", 0 } },
             "not an answer" },
-        { { { ADMIN_FRAME_PART, "[]" } }, "not an answer" },
-        { { { ADMIN_FRAME_REPLY, "{\"ok\":false}" } }, "Error: refused\n" },
+        { { { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":1}", 1 } },
+            "not an answer" },
+        { { { ADMIN_FRAME_PART, "[]", 0 } }, "not an answer" },
+        { { { ADMIN_FRAME_REPLY, "{\"ok\":false}", 0 } }, "Error: refused\n" },
     };
 
     (void)state;
@@ -478,8 +487,8 @@ static void
 test_ignored_flags(void **state)
 {
     static const frame_t script[] = {
-        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":[]}" },
-        { 0, NULL },
+        { ADMIN_FRAME_REPLY, "{\"ok\":true,\"result\":[]}", 0 },
+        { 0, NULL, 0 },
     };
 
     (void)state;
