@@ -37,12 +37,27 @@ static void ION_PRINTF(4, 5) note_text(
     va_end(ap);
 }
 
-void
-conf_note_at(conf_loader_t *l, size_t doc, unsigned line, unsigned column,
-    bool is_error, const char *key, const char *fmt, ...)
+conf_place_t
+conf_key_place(size_t doc, const ion_doc_node_t *node)
 {
-    const conf_doc_t *d = &l->conf->docs[doc];
-    unsigned shown = conf_source_line(d, line);
+    return (conf_place_t){ doc, node->key_line, node->key_column };
+}
+
+conf_place_t
+conf_value_place(size_t doc, const ion_doc_node_t *node)
+{
+    if (node->kind == ION_DOC_LIST || node->kind == ION_DOC_MAP) {
+        return conf_key_place(doc, node);
+    }
+    return (conf_place_t){ doc, node->line, node->column };
+}
+
+void
+conf_note_at(conf_loader_t *l, conf_place_t at, bool is_error, const char *key,
+    const char *fmt, ...)
+{
+    const conf_doc_t *d = &l->conf->docs[at.doc];
+    unsigned shown = conf_source_line(d, at.line);
     char where[32] = "";
     ion_errtext_t text;
     va_list ap;
@@ -50,33 +65,12 @@ conf_note_at(conf_loader_t *l, size_t doc, unsigned line, unsigned column,
     va_start(ap, fmt);
     (void)vsnprintf(text.msg, sizeof(text.msg), fmt, ap);
     va_end(ap);
-    if (line != 0) {
-        (void)snprintf(where, sizeof(where), ":%u:%u", shown, column);
+    if (at.line != 0) {
+        (void)snprintf(where, sizeof(where), ":%u:%u", shown, at.column);
     }
-    note_text(l, is_error, order_of(doc, shown, column), "%s%s: %s%s%s",
+    note_text(l, is_error, order_of(at.doc, shown, at.column), "%s%s: %s%s%s",
         d->name, where, key == NULL ? "" : key, key == NULL ? "" : ": ",
         text.msg);
-}
-
-/* Where a value stands; a list or map is known by its key. */
-static void
-place_of(const ion_doc_node_t *node, unsigned *line, unsigned *column)
-{
-    bool nested = node->kind == ION_DOC_LIST || node->kind == ION_DOC_MAP;
-
-    *line = nested ? node->key_line : node->line;
-    *column = nested ? node->key_column : node->column;
-}
-
-static void
-note_node(conf_loader_t *l, size_t doc, const ion_doc_node_t *node,
-    bool is_error, const char *key, const char *text)
-{
-    unsigned line;
-    unsigned column;
-
-    place_of(node, &line, &column);
-    conf_note_at(l, doc, line, column, is_error, key, "%s", text);
 }
 
 void
@@ -92,9 +86,11 @@ conf_note(
     (void)vsnprintf(text.msg, sizeof(text.msg), fmt, ap);
     va_end(ap);
     if (node != NULL) {
-        note_node(l, doc, node, is_error, key, text.msg);
+        conf_note_at(
+            l, conf_value_place(doc, node), is_error, key, "%s", text.msg);
     } else if (l->conf->doc_count > 0) {
-        conf_note_at(l, 0, 0, 0, is_error, key, "%s", text.msg);
+        conf_note_at(
+            l, (conf_place_t){ .doc = 0 }, is_error, key, "%s", text.msg);
     } else {
         note_text(l, is_error, 0, "%s: %s", key, text.msg);
     }
@@ -133,7 +129,8 @@ load_value(conf_loader_t *l, const ion_directive_t *d, void *base)
     if (rc == ION_NOMEM) {
         l->no_memory = true;
     } else if (rc != ION_OK && node != NULL) {
-        note_node(l, doc, node, true, d->name, why.msg);
+        conf_note_at(
+            l, conf_value_place(doc, node), true, d->name, "%s", why.msg);
     } else if (rc != ION_OK) {
         conf_note(l, true, d->name, "%s", why.msg);
     }
@@ -176,15 +173,15 @@ check_later(conf_loader_t *l, const ion_directive_t *d)
     if (d->type == ION_T_MSEC && d->rule == ION_D_LATER &&
         conf_value_parse(l->conf->arena, &copy, node, &scratch, &why) != ION_OK)
     {
-        note_node(l, doc, node, true, d->name, why.msg);
+        conf_note_at(
+            l, conf_value_place(doc, node), true, d->name, "%s", why.msg);
         return;
     }
     if (d->rule == ION_D_GONE) {
-        conf_note_at(l, doc, node->key_line, node->key_column, false, d->name,
+        conf_note_at(l, conf_key_place(doc, node), false, d->name,
             "has no meaning here and is ignored: %s", d->doc);
     } else {
-        conf_note_at(l, doc, node->key_line, node->key_column, refused, d->name,
-            "%s",
+        conf_note_at(l, conf_key_place(doc, node), refused, d->name, "%s",
             refused ? "not served by this version, and ignoring it would be "
                       "unsafe: remove it"
                     : "not served by this version, it is ignored");

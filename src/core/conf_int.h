@@ -58,9 +58,21 @@ const char *conf_env(const conf_loader_t *l, const char *name);
 void conf_note(conf_loader_t *l, bool is_error, const char *key,
     const char *fmt, ...) ION_PRINTF(4, 5);
 
-/* conf_note_at -- the same at a position of a document. */
-void conf_note_at(conf_loader_t *l, size_t doc, unsigned line, unsigned column,
-    bool is_error, const char *key, const char *fmt, ...) ION_PRINTF(7, 8);
+/* A position in a document, in lines as they were parsed; line 0 = none. */
+typedef struct {
+    size_t doc;
+    unsigned line;
+    unsigned column;
+} conf_place_t;
+
+/* Where a member's key stands; where its value does (a list or map has many
+ * lines and is known by its key). */
+conf_place_t conf_key_place(size_t doc, const ion_doc_node_t *node);
+conf_place_t conf_value_place(size_t doc, const ion_doc_node_t *node);
+
+/* conf_note_at -- the same at a position; key may be NULL. */
+void conf_note_at(conf_loader_t *l, conf_place_t at, bool is_error,
+    const char *key, const char *fmt, ...) ION_PRINTF(5, 6);
 
 /*
  * conf_notes_add_at -- one line that conf_notes_sort puts in its place.
@@ -79,7 +91,7 @@ void conf_read_sources(conf_loader_t *l);
 /* Variables without a value: "A, B", and where the first one stands. */
 typedef struct {
     ion_sb_t names;
-    unsigned line; /* as conf_note_at takes it */
+    unsigned line; /* as a conf_place_t has it */
     unsigned column;
 } conf_missing_t;
 

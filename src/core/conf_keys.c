@@ -128,23 +128,24 @@ report_unknown(query_t *q, const ion_doc_node_t *node)
     conf_loader_t *l = q->loader;
 
     if (conf_notes_full(l->notes)) {
-        conf_note_at(l, q->doc, 0, 0, true, NULL, "one more unknown key");
+        conf_note_at(l, (conf_place_t){ .doc = q->doc }, true, NULL,
+            "one more unknown key");
         return;
     }
     q->nearest_distance = WORD_MAX;
     walk(q, look_near);
     if (memchr(node->key.p, '.', node->key.len) != NULL) {
-        conf_note_at(l, q->doc, node->key_line, node->key_column, true, q->path,
+        conf_note_at(l, conf_key_place(q->doc, node), true, q->path,
             "a key has no dots: write each part on a line of its "
             "own, indented below the one before");
     } else if (q->same_leaf != NULL && q->nearest_distance > 1) {
-        conf_note_at(l, q->doc, node->key_line, node->key_column, true, q->path,
+        conf_note_at(l, conf_key_place(q->doc, node), true, q->path,
             "not known here, it belongs in another place: %s", q->same_leaf);
     } else if (q->nearest_distance <= allowed) {
-        conf_note_at(l, q->doc, node->key_line, node->key_column, true, q->path,
+        conf_note_at(l, conf_key_place(q->doc, node), true, q->path,
             "unknown key, the nearest is %s", q->nearest);
     } else {
-        conf_note_at(l, q->doc, node->key_line, node->key_column, true, q->path,
+        conf_note_at(l, conf_key_place(q->doc, node), true, q->path,
             "unknown key, \"ionscale help directives\" lists all");
     }
 }
@@ -201,7 +202,7 @@ check_member(conf_loader_t *l, size_t doc, const char *above,
     }
     first = conf_notes_full(l->notes) ? NULL : earlier(map, node);
     if (first != NULL) {
-        conf_note_at(l, doc, node->key_line, node->key_column, true, path,
+        conf_note_at(l, conf_key_place(doc, node), true, path,
             "given twice, first in line %u: keep one",
             conf_source_line(&l->conf->docs[doc], first->key_line));
     }
@@ -209,7 +210,7 @@ check_member(conf_loader_t *l, size_t doc, const char *above,
         return;
     }
     if (node->kind != ION_DOC_MAP) {
-        conf_note_at(l, doc, node->line, node->column, true, path,
+        conf_note_at(l, conf_value_place(doc, node), true, path,
             "a section: keys of its own are needed below it, not %s",
             ion_doc_kind_name(node->kind));
         return;

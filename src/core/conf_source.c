@@ -76,11 +76,12 @@ parse_text(conf_loader_t *l, conf_doc_t *doc, ion_str_t text)
     if (rc == ION_NOMEM) {
         l->no_memory = true;
     } else if (rc != ION_OK) {
-        conf_note_at(l, conf->doc_count, err.line, err.column, true, NULL, "%s",
-            err.msg);
+        conf_note_at(l, (conf_place_t){ conf->doc_count, err.line, err.column },
+            true, NULL, "%s", err.msg);
     } else if (root->kind != ION_DOC_NULL && root->kind != ION_DOC_MAP) {
-        conf_note_at(l, conf->doc_count, root->line, root->column, true, NULL,
-            "%s, where lines of \"key: value\" are needed",
+        conf_note_at(l,
+            (conf_place_t){ conf->doc_count, root->line, root->column }, true,
+            NULL, "%s, where lines of \"key: value\" are needed",
             ion_doc_kind_name(root->kind));
     } else {
         conf->docs[conf->doc_count].root = root;
@@ -108,7 +109,9 @@ add_source(conf_loader_t *l, const char *name, ion_str_t text)
         l->no_memory = true;
     }
     if (rc == ION_OK && missing.names.len > 0) {
-        conf_note_at(l, l->conf->doc_count - 1, missing.line, missing.column,
+        conf_note_at(l,
+            (conf_place_t){
+                l->conf->doc_count - 1, missing.line, missing.column },
             true, NULL, "missing required environment variables: %s",
             missing.names.p);
     }

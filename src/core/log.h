@@ -11,7 +11,8 @@
  * are counted ("lost=3"), never the process.
  *
  *   2026-11-23T04:16:11.123Z warn 12345/worker1 derp c=8841
- *       peer=203.0.113.7:5555 write failed (32: Broken pipe) while sending frame
+ *       peer=203.0.113.7:5555 write failed (32: Broken pipe)
+ *       while sending frame
  *
  * Secrets, payloads and whole node keys have no business in a line.
  */

@@ -168,105 +168,105 @@ test_paths(void **state)
 }
 
 /* One file a line: all that is said about it. */
+static const struct {
+    const char *text;
+    ion_err_t rc;
+    const char *notes;
+} rules[] = {
+    { "workers: 4\nmax_workers: 3\n", ION_MALF,
+        "FILE:1:10: workers: 4 is above max_workers, which is 3\n" },
+    { "tls: {cert_file: /c}\n", ION_MALF,
+        "FILE:1:18: tls.cert_file: a certificate without its key: "
+        "tls.key_file is needed too\n" },
+    { "tls: {key_file: /k}\n", ION_MALF,
+        "FILE:1:17: tls.key_file: a key without its certificate: "
+        "tls.cert_file is needed too\n" },
+    { "tls: {cert_file: /c, key_file: /k}\n", ION_OK, "" },
+    { "tls: {cert_file: /c, key_file: /k, disable: yes}\n"
+      "public_addr: x.example:443\n",
+        ION_OK,
+        "warning FILE:1:18: tls.cert_file: not used, because tls.disable "
+        "is true\n" },
+    { "tls: {disable: true}\npublic_addr: http://x.example:80\n", ION_OK,
+        "warning FILE:1:16: tls.disable: clients are told to reach the "
+        "relay over TLS all the same: with a proxy in front give its "
+        "https:// address as public_addr\n" },
+    { "tls: {disable: true}\n"
+      "public_addr: http://x.example:80\n"
+      "derp: {server: {disabled: true}}\n",
+        ION_OK, "" },
+    { "tls: {disable: true}\npublic_addr: x.example:443\n", ION_OK, "" },
+    { "public_addr: 'https://[2001:db8::1]:443'\n", ION_OK,
+        "warning FILE:1:14: public_addr: clients cannot use an IPv6 "
+        "literal as a relay's name, a DNS name or an IPv4 address is "
+        "needed\n" },
+    { "public_addr: example.com\n", ION_MALF,
+        "FILE:1:14: public_addr: \"example.com\" is not allowed, "
+        "[https://|http://]host:port is needed, where host is a DNS name "
+        "or an IP address that clients can reach\n" },
+    { "stun_public_addr: https://example.com:3478\n", ION_MALF,
+        "FILE:1:19: stun_public_addr: \"https://example.com:3478\" is not "
+        "allowed, host:port is needed, where host is a DNS name or an IP "
+        "address that clients can reach\n" },
+    { "derp: {server: {region_id: 0}}\n", ION_MALF,
+        "FILE:1:28: derp.server.region_id: \"0\" is not allowed, a number "
+        "from 1 to 65535 is needed\n" },
+    { "derp: {server: {region_id: -5}}\n", ION_MALF,
+        "FILE:1:28: derp.server.region_id: \"-5\" is not allowed, a "
+        "number from 1 to 65535 is needed\n" },
+    { "derp: {server: {region_id: 9007199254740993}}\n", ION_MALF,
+        "FILE:1:28: derp.server.region_id: \"9007199254740993\" is not "
+        "allowed, a number from 1 to 65535 is needed\n" },
+    { "derp: {server: {region_code: ''}}\n", ION_MALF,
+        "FILE:1:30: derp.server.region_code: 0 bytes are not allowed, 1 "
+        "to 32 are needed\n" },
+    { "home: page\n", ION_OK, "" },
+    { "home: https://example.com/x?y#z\n", ION_OK, "" },
+    { "home: ftp://example.com\n", ION_MALF,
+        "FILE:1:7: home: \"ftp://example.com\" is not allowed, blank, "
+        "page or an http:// or https:// address is needed\n" },
+    { "home: \"http://a b\"\n", ION_MALF,
+        "FILE:1:7: home: \"http://a b\" is not allowed, blank, page or an "
+        "http:// or https:// address is needed\n" },
+    { "listen_addr: ''\n", ION_MALF,
+        "FILE:1:14: listen_addr: empty is not allowed, clients need an "
+        "address to connect to\n" },
+    { "listen_addr: ':80'\nhttp_listen_addr: '127.0.0.1:80'\n", ION_MALF,
+        "FILE:2:19: http_listen_addr: the port of listen_addr\n" },
+    { "metrics_listen_addr: ':8080'\n", ION_MALF,
+        "FILE:1:22: metrics_listen_addr: the port of listen_addr\n" },
+    { "http_listen_addr: ':0'\nlisten_addr: ':0'\n"
+      "metrics_listen_addr: ':0'\nstun_listen_addr: ':0'\n",
+        ION_OK, "" },
+    { "http_listen_addr: '127.0.0.2:8081'\n"
+      "metrics_listen_addr: '127.0.0.1:8081'\n",
+        ION_OK, "" },
+    { "listen_addr: ':3478'\n", ION_OK, "" }, /* TCP beside STUN's UDP */
+    { "stun_listen_addr: ''\n", ION_OK, "" },
+    { "control_socket: "
+      "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
+        ION_MALF,
+        "FILE:1:17: control_socket: "
+        "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa has 108 bytes, a socket's "
+        "path has at most 107\n" },
+    { "accept_burst: 0\n", ION_MALF,
+        "FILE:1:15: accept_burst: \"0\" is not allowed, a number from 1 "
+        "to 1000000 is needed\n" },
+    { "logging: {level: ERROR, format: json, file: /x}\n", ION_OK, "" },
+};
+
 static void
 test_rules(void **state)
 {
-    static const struct {
-        const char *text;
-        ion_err_t rc;
-        const char *notes;
-    } cases[] = {
-        { "workers: 4\nmax_workers: 3\n", ION_MALF,
-            "FILE:1:10: workers: 4 is above max_workers, which is 3\n" },
-        { "tls: {cert_file: /c}\n", ION_MALF,
-            "FILE:1:18: tls.cert_file: a certificate without its key: "
-            "tls.key_file is needed too\n" },
-        { "tls: {key_file: /k}\n", ION_MALF,
-            "FILE:1:17: tls.key_file: a key without its certificate: "
-            "tls.cert_file is needed too\n" },
-        { "tls: {cert_file: /c, key_file: /k}\n", ION_OK, "" },
-        { "tls: {cert_file: /c, key_file: /k, disable: yes}\n"
-          "public_addr: x.example:443\n",
-            ION_OK,
-            "warning FILE:1:18: tls.cert_file: not used, because tls.disable "
-            "is true\n" },
-        { "tls: {disable: true}\npublic_addr: http://x.example:80\n", ION_OK,
-            "warning FILE:1:16: tls.disable: clients are told to reach the "
-            "relay over TLS all the same: with a proxy in front give its "
-            "https:// address as public_addr\n" },
-        { "tls: {disable: true}\n"
-          "public_addr: http://x.example:80\n"
-          "derp: {server: {disabled: true}}\n",
-            ION_OK, "" },
-        { "tls: {disable: true}\npublic_addr: x.example:443\n", ION_OK, "" },
-        { "public_addr: 'https://[2001:db8::1]:443'\n", ION_OK,
-            "warning FILE:1:14: public_addr: clients cannot use an IPv6 "
-            "literal as a relay's name, a DNS name or an IPv4 address is "
-            "needed\n" },
-        { "public_addr: example.com\n", ION_MALF,
-            "FILE:1:14: public_addr: \"example.com\" is not allowed, "
-            "[https://|http://]host:port is needed, where host is a DNS name "
-            "or an IP address that clients can reach\n" },
-        { "stun_public_addr: https://example.com:3478\n", ION_MALF,
-            "FILE:1:19: stun_public_addr: \"https://example.com:3478\" is not "
-            "allowed, host:port is needed, where host is a DNS name or an IP "
-            "address that clients can reach\n" },
-        { "derp: {server: {region_id: 0}}\n", ION_MALF,
-            "FILE:1:28: derp.server.region_id: \"0\" is not allowed, a number "
-            "from 1 to 65535 is needed\n" },
-        { "derp: {server: {region_id: -5}}\n", ION_MALF,
-            "FILE:1:28: derp.server.region_id: \"-5\" is not allowed, a "
-            "number from 1 to 65535 is needed\n" },
-        { "derp: {server: {region_id: 9007199254740993}}\n", ION_MALF,
-            "FILE:1:28: derp.server.region_id: \"9007199254740993\" is not "
-            "allowed, a number from 1 to 65535 is needed\n" },
-        { "derp: {server: {region_code: ''}}\n", ION_MALF,
-            "FILE:1:30: derp.server.region_code: 0 bytes are not allowed, 1 "
-            "to 32 are needed\n" },
-        { "home: page\n", ION_OK, "" },
-        { "home: https://example.com/x?y#z\n", ION_OK, "" },
-        { "home: ftp://example.com\n", ION_MALF,
-            "FILE:1:7: home: \"ftp://example.com\" is not allowed, blank, "
-            "page or an http:// or https:// address is needed\n" },
-        { "home: \"http://a b\"\n", ION_MALF,
-            "FILE:1:7: home: \"http://a b\" is not allowed, blank, page or an "
-            "http:// or https:// address is needed\n" },
-        { "listen_addr: ''\n", ION_MALF,
-            "FILE:1:14: listen_addr: empty is not allowed, clients need an "
-            "address to connect to\n" },
-        { "listen_addr: ':80'\nhttp_listen_addr: '127.0.0.1:80'\n", ION_MALF,
-            "FILE:2:19: http_listen_addr: the port of listen_addr\n" },
-        { "metrics_listen_addr: ':8080'\n", ION_MALF,
-            "FILE:1:22: metrics_listen_addr: the port of listen_addr\n" },
-        { "http_listen_addr: ':0'\nlisten_addr: ':0'\n"
-          "metrics_listen_addr: ':0'\nstun_listen_addr: ':0'\n",
-            ION_OK, "" },
-        { "http_listen_addr: '127.0.0.2:8081'\n"
-          "metrics_listen_addr: '127.0.0.1:8081'\n",
-            ION_OK, "" },
-        { "listen_addr: ':3478'\n", ION_OK, "" }, /* TCP beside STUN's UDP */
-        { "stun_listen_addr: ''\n", ION_OK, "" },
-        { "control_socket: "
-          "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
-            ION_MALF,
-            "FILE:1:17: control_socket: "
-            "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa has 108 bytes, a socket's "
-            "path has at most 107\n" },
-        { "accept_burst: 0\n", ION_MALF,
-            "FILE:1:15: accept_burst: \"0\" is not allowed, a number from 1 "
-            "to 1000000 is needed\n" },
-        { "logging: {level: ERROR, format: json, file: /x}\n", ION_OK, "" },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         conf_rig_t rig = { .env = { { "HOME", "/home/x" } } };
 
-        conf_rig_load(&rig, cases[i].text, NULL);
-        assert_string_equal(conf_rig_notes(&rig), cases[i].notes);
-        assert_int_equal(rig.rc, cases[i].rc);
+        conf_rig_load(&rig, rules[i].text, NULL);
+        assert_string_equal(conf_rig_notes(&rig), rules[i].notes);
+        assert_int_equal(rig.rc, rules[i].rc);
         conf_rig_done(&rig);
     }
 }
