@@ -131,11 +131,16 @@ compare_place(const ion_doc_node_t *a, const ion_doc_node_t *b)
     return (a->key_column > b->key_column) - (a->key_column < b->key_column);
 }
 
+/* What is sorted: the members of a map. */
+typedef struct {
+    const ion_doc_node_t *node;
+} member_t;
+
 static int
 compare_keys(const void *pa, const void *pb)
 {
-    const ion_doc_node_t *a = *(const ion_doc_node_t *const *)pa;
-    const ion_doc_node_t *b = *(const ion_doc_node_t *const *)pb;
+    const ion_doc_node_t *a = ((const member_t *)pa)->node;
+    const ion_doc_node_t *b = ((const member_t *)pb)->node;
     if (a->key.len != b->key.len) {
         return a->key.len < b->key.len ? -1 : 1;
     }
@@ -146,8 +151,8 @@ compare_keys(const void *pa, const void *pb)
 static int
 compare_folded_keys(const void *pa, const void *pb)
 {
-    const ion_doc_node_t *a = *(const ion_doc_node_t *const *)pa;
-    const ion_doc_node_t *b = *(const ion_doc_node_t *const *)pb;
+    const ion_doc_node_t *a = ((const member_t *)pa)->node;
+    const ion_doc_node_t *b = ((const member_t *)pb)->node;
     if (a->key.len != b->key.len) {
         return a->key.len < b->key.len ? -1 : 1;
     }
@@ -162,18 +167,18 @@ compare_folded_keys(const void *pa, const void *pb)
 
 /* In sorted order equal keys are neighbours, the earlier place first. */
 static const ion_doc_node_t *
-earliest_repeat(const ion_doc_node_t **sorted, size_t n, bool fold,
-    const ion_doc_node_t **first)
+earliest_repeat(
+    const member_t *sorted, size_t n, bool fold, const ion_doc_node_t **first)
 {
     const ion_doc_node_t *found = NULL;
     str_equal_fn equal = fold ? ion_str_ieq : ion_str_eq;
     for (size_t i = 1; i < n; i++) {
-        if (!equal(sorted[i - 1]->key, sorted[i]->key)) {
+        if (!equal(sorted[i - 1].node->key, sorted[i].node->key)) {
             continue;
         }
-        if (found == NULL || compare_place(sorted[i], found) < 0) {
-            found = sorted[i];
-            *first = sorted[i - 1];
+        if (found == NULL || compare_place(sorted[i].node, found) < 0) {
+            found = sorted[i].node;
+            *first = sorted[i - 1].node;
         }
     }
     return found;
@@ -189,7 +194,7 @@ ion_doc_duplicate(const ion_doc_node_t *map, bool fold,
         return NULL;
     }
 
-    const ion_doc_node_t **sorted = calloc(map->count, sizeof(*sorted));
+    member_t *sorted = calloc(map->count, sizeof(*sorted));
     if (sorted == NULL) {
         *rc = ION_NOMEM;
         return NULL;
@@ -197,7 +202,7 @@ ion_doc_duplicate(const ion_doc_node_t *map, bool fold,
     size_t n = 0;
     ION_DOC_FOREACH(it, map)
     {
-        sorted[n++] = it;
+        sorted[n++].node = it;
     }
     qsort(
         sorted, n, sizeof(*sorted), fold ? compare_folded_keys : compare_keys);
