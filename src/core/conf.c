@@ -347,12 +347,10 @@ ion_conf_where(const ion_conf_t *conf, const char *key, char *text, size_t cap)
     text[0] = '\0';
     if (node != NULL) {
         const conf_doc_t *d = &conf->docs[doc];
-        unsigned line;
-        unsigned column;
+        conf_place_t at = conf_value_place(doc, node);
 
-        place_of(node, &line, &column);
-        (void)snprintf(
-            text, cap, "%s:%u:%u", d->name, conf_source_line(d, line), column);
+        (void)snprintf(text, cap, "%s:%u:%u", d->name,
+            conf_source_line(d, at.line), at.column);
     }
     return text;
 }
