@@ -27,7 +27,7 @@
 #define BODY_MAX       65536
 #define LINGER_MS      2000
 #define LINGER_BYTES   262144
-#define TLS_HANDSHAKE  0x16
+#define DRAIN_MS       5000
 
 static void
 free_conn(ion_reap_t *reap)
@@ -126,6 +126,18 @@ http_conn_is_idle(const ion_http_conn_t *c)
 {
     return c->state == HTTP_CONN_READING && c->served > 0 && c->len == 0 &&
            ion_stream_unsent(c->stream) == 0;
+}
+
+void
+http_conn_drain(ion_http_conn_t *c)
+{
+    ion_mono_t soon =
+        ion_loop_now(c->server->p->loop) + ION_MS((int64_t)DRAIN_MS);
+    if (http_conn_is_idle(c)) {
+        http_conn_close(c);
+    } else if (c->served == 0 && c->deadline.node.key > soon) {
+        set_deadline(c, DRAIN_MS);
+    }
 }
 
 static int64_t
@@ -459,6 +471,13 @@ become_tls(ion_http_conn_t *c)
     return true;
 }
 
+/* The first byte of a TLS record of any type; no request begins with it. */
+static bool
+is_tls_record(uint8_t first)
+{
+    return first >= 0x14 && first <= 0x17;
+}
+
 /* Looks at the first byte without taking it; false when there is none yet. */
 static bool
 tell_kind(ion_http_conn_t *c)
@@ -475,7 +494,7 @@ tell_kind(ion_http_conn_t *c)
         http_conn_close(c);
         return false;
     }
-    if (first == TLS_HANDSHAKE && c->kind == ION_ROUTE_MAIN) {
+    if (is_tls_record(first) && c->server->config.tls != NULL) {
         return become_tls(c);
     }
     c->state = HTTP_CONN_READING;

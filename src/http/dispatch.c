@@ -95,7 +95,13 @@ static bool
 dispatch_pathless(ion_http_conn_t *c, const http1_request_t *req)
 {
     if (ion_str_eq(req->method, ION_STR("CONNECT"))) {
-        ion_http_reply_text(c, 403, "CONNECT not enabled\n");
+        ion_http_reply(
+            c, &(ion_http_reply_t){
+                   .status = 403,
+                   .content_type = ION_STR("text/plain; charset=utf-8"),
+                   .body = ION_STR("CONNECT not enabled\n"),
+                   .close = true,
+               });
         return true;
     }
     if (ion_str_eq(req->path, ION_STR("*"))) {

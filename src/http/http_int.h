@@ -133,6 +133,12 @@ void http_conn_flush(ion_http_conn_t *c);
 /* http_conn_is_idle -- served before, and nothing in progress. */
 bool http_conn_is_idle(const ion_http_conn_t *c);
 
+/*
+ * http_conn_drain -- the server wants to end: an idle connection closes, one
+ * that has not sent a request yet gets a few seconds for it.
+ */
+void http_conn_drain(ion_http_conn_t *c);
+
 /* http_conn_write -- append to the output; ends the connection on failure. */
 void http_conn_write(ion_http_conn_t *c, const void *p, size_t n);
 

@@ -317,10 +317,7 @@ ion_http_server_drain(
     server->done = done;
     server->done_arg = arg;
     ION_LIST_FOREACH_SAFE(it, tmp, &server->conns) {
-        ion_http_conn_t *c = ION_CONTAINER_OF(it, ion_http_conn_t, link);
-        if (http_conn_is_idle(c)) {
-            http_conn_close(c);
-        }
+        http_conn_drain(ION_CONTAINER_OF(it, ion_http_conn_t, link));
     }
     if (server->count == 0) {
         ion_loop_defer(server->p->loop, &server->drained);

@@ -132,7 +132,8 @@ size_t ion_http_server_count(const ion_http_server_t *server);
 
 /*
  * ion_http_server_drain -- serve what is in the backlogs, then listen no more
- * and keep nothing alive: idle connections close, busy ones after their reply.
+ * and keep nothing alive: idle connections close, busy ones after their reply,
+ * those that have not sent a request yet when they do not within 5 s.
  * done(arg) runs once, from the loop, when none is left.
  */
 void ion_http_server_drain(

@@ -231,6 +231,24 @@ test_handshake_and_request_share_one_time(void **state)
 }
 
 static void
+test_drain_waits_a_little_for_a_first_request(void **state)
+{
+    (void)state;
+    http_rig_advance(&client, ION_SEC(10));
+    http_rig_drain(&rig);
+    expect_closed_after(ION_SEC(5));
+    assert_int_equal(rig.drained, 1);
+    /* and never longer than it would have waited anyway */
+    http_rig_close(&client);
+    http_rig_fini(&rig);
+    http_rig_init(&rig, NULL);
+    http_rig_connect(&rig, &client, ION_ROUTE_MAIN, PEER);
+    http_rig_advance(&client, ION_SEC(28));
+    http_rig_drain(&rig);
+    expect_closed_after(ION_SEC(2));
+}
+
+static void
 test_drain_lets_busy_ones_finish(void **state)
 {
     static http_rig_client_t idle;
@@ -278,6 +296,7 @@ main(void)
         CASE(test_shorter_times_after_a_reload),
         CASE(test_handshake_that_never_ends),
         CASE(test_handshake_and_request_share_one_time),
+        CASE(test_drain_waits_a_little_for_a_first_request),
         CASE(test_drain_lets_busy_ones_finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -425,10 +425,11 @@ test_tls_without_a_certificate_and_broken_handshakes(void **state)
     static const char hello[] = "\x16\x03\x01\x00\x05\x01\x00\x00\x01\xff";
     (void)state;
     http_rig_send(&client, hello, 10);
+    http_rig_send(&client, "\r\n\r\n", 4);
     http_rig_settle(&client);
-    assert_true(client.is_closed);
+    assert_non_null(strstr(client.in, "HTTP/1.1 400 "));
     assert_int_equal(
-        http_rig_stat(&rig, "ionscale_handshakes", "outcome=\"failed\""), 1);
+        http_rig_stat(&rig, "ionscale_handshakes", "outcome=\"failed\""), 0);
     ion_http_config_t config = tls_config();
     ion_http_server_swap(rig.server, &config);
     http_rig_close(&client);
@@ -442,6 +443,15 @@ test_tls_without_a_certificate_and_broken_handshakes(void **state)
     http_rig_send(&client, hello, 5);
     http_rig_settle(&client);
     assert_false(client.is_closed);
+    http_rig_close(&client);
+    assert_int_equal(
+        http_rig_stat(&rig, "ionscale_handshakes", "outcome=\"failed\""), 2);
+    /* other types of record at the start are no requests either */
+    http_rig_connect(&rig, &client, ION_ROUTE_MAIN, PEER);
+    http_rig_send(&client, "\x17\x03\x03\x00\x01x", 6);
+    http_rig_settle(&client);
+    assert_true(client.is_closed);
+    assert_int_equal(client.in[0], 0x15);
     http_rig_close(&client);
     assert_int_equal(
         http_rig_stat(&rig, "ionscale_handshakes", "outcome=\"failed\""), 3);
