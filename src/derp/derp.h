@@ -40,6 +40,11 @@ typedef struct derp_conf {
 /* Unsent bytes in the kernel beyond which a socket counts as full. */
 #define DERP_NOTSENT_LOWAT 65536
 
+/* How long a packet waits for room in the ring to another worker, and how
+ * often it is tried at least. */
+#define DERP_FABRIC_PATIENCE ION_MS(100)
+#define DERP_FABRIC_RETRY    ION_MS(1)
+
 #define DERP_LOGIN_TIMEOUT    ION_SEC(10)
 #define DERP_KEEPALIVE        ION_SEC(60)
 #define DERP_KEEPALIVE_JITTER ION_SEC(5)

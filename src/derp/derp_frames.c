@@ -11,7 +11,8 @@
  *
  * The rate limit is charged when a header is complete, and its wait comes
  * before anything else the frame does: the input behind the header stays
- * where it is, held by the caller, until resume_at.
+ * where it is, held by the caller, until resume_at. It waits in the same way
+ * while a packet finds no room in the ring to another worker.
  */
 #include <string.h>
 
@@ -290,7 +291,8 @@ derp_input(derp_session_t *s, const uint8_t *p, size_t n)
 {
     size_t used = 0;
 
-    while (used < n && s->phase != DERP_PHASE_CLOSED && s->st.resume_at == 0) {
+    while (used < n && s->phase != DERP_PHASE_CLOSED &&
+           !derp_session_is_paused(s)) {
         size_t part;
 
         if ((s->st.flags & DERP_STATE_IN_FRAME) != 0) {

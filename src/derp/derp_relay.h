@@ -5,12 +5,13 @@
  *
  * The destination is looked up in the shared directory through a small cache
  * of the sender's. It is a client of this worker, whose queue takes the
- * packet, or of another one, whose ring does. Nobody waits: what has no room
- * is dropped and counted.
+ * packet, or of another one, whose ring does. Nobody waits for a slow client:
+ * what has no room is dropped and counted.
  */
 #ifndef ION_DERP_DERP_RELAY_H
 #define ION_DERP_DERP_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,10 +36,21 @@ typedef struct derp_delivery {
  * Shape:  payload[0..n) borrowed, n <= DERP_MAX_PACKET. own: NULL, or the
  *         block that the payload lies in behind DERP_RECV_HEADER bytes; it is
  *         used instead of a copy when that fits, and *own is NULL then.
+ *         When the ring to another worker is full, the session is paused and
+ *         the packet stays in s->waiting.
  * Errors: none; what cannot be delivered is counted.
  */
 void derp_relay_packet(derp_session_t *s, const ion_key_t *dst,
     const uint8_t *payload, size_t n, derp_packet_t **own);
+
+/*
+ * derp_relay_retry -- try again to pass on the packet that a session's input
+ * waits with (s->waiting).
+ *
+ * Shape:  true when it is passed on, or given up: the input may go on.
+ * Errors: none.
+ */
+bool derp_relay_retry(derp_session_t *s);
 
 /*
  * derp_relay_deliver -- queue a packet for a client of this worker.

@@ -78,7 +78,7 @@ derp_session_arm(derp_session_t *s)
 void
 derp_session_watch(derp_session_t *s)
 {
-    uint32_t events = s->st.resume_at == 0 ? ION_IO_READ : ION_IO_HUP;
+    uint32_t events = derp_session_is_paused(s) ? ION_IO_HUP : ION_IO_READ;
 
     if (s->phase == DERP_PHASE_CLOSED) {
         return;
@@ -153,7 +153,7 @@ input_or_hold(derp_session_t *s, const uint8_t *p, size_t n)
 {
     size_t used = derp_input(s, p, n);
 
-    if (s->phase == DERP_PHASE_CLOSED || s->st.resume_at == 0) {
+    if (s->phase == DERP_PHASE_CLOSED || !derp_session_is_paused(s)) {
         return;
     }
     if (used < n) {
@@ -187,7 +187,8 @@ derp_session_read(derp_session_t *s)
     uint8_t *buf = ion_loop_rxbuf(w->loop);
     size_t budget = DERP_READ_BUDGET;
 
-    while (budget > 0 && s->phase != DERP_PHASE_CLOSED && s->st.resume_at == 0)
+    while (budget > 0 && s->phase != DERP_PHASE_CLOSED &&
+           !derp_session_is_paused(s))
     {
         size_t n = 0;
         ion_err_t rc = ion_stream_read(
@@ -209,17 +210,15 @@ derp_session_read(derp_session_t *s)
     if (ion_stream_unsent(s->stream) > 0) {
         derp_session_mark_dirty(s); /* answers of the TLS layer */
     }
-    if (s->st.resume_at == 0 && ion_stream_has_input(s->stream)) {
+    if (!derp_session_is_paused(s) && ion_stream_has_input(s->stream)) {
         mark(&w->again, &s->again);
     }
     derp_session_mark_traffic(s);
 }
 
-/* The rate limit's wait is over. */
-static void
-resume(derp_session_t *s)
+void
+derp_session_go_on(derp_session_t *s)
 {
-    derp_input_resume(s);
     if (s->held != NULL && s->phase != DERP_PHASE_CLOSED) {
         s->held_pos += (uint32_t)derp_input(
             s, s->held->frame + s->held_pos, s->held->len - s->held_pos);
@@ -230,10 +229,11 @@ resume(derp_session_t *s)
     if (s->held != NULL && s->held_pos == s->held->len) {
         derp_pool_put(s->w->pool, &s->held);
     }
-    if (s->st.resume_at == 0 && ion_stream_has_input(s->stream)) {
+    if (!derp_session_is_paused(s) && ion_stream_has_input(s->stream)) {
         mark(&s->w->again, &s->again);
     }
     derp_session_mark_traffic(s);
+    derp_session_arm(s);
     derp_session_watch(s);
 }
 
@@ -287,7 +287,8 @@ on_timer(ion_timer_t *timer)
         derp_session_mark_dirty(s);
     }
     if (is_due(s->st.resume_at, now)) {
-        resume(s);
+        derp_input_resume(s);
+        derp_session_go_on(s);
     }
     if (s->phase != DERP_PHASE_CLOSED) {
         derp_session_arm(s);
@@ -355,10 +356,16 @@ derp_session_close(derp_session_t *s)
     ion_list_del(&s->again);
     ion_list_del(&s->partial);
     ion_list_del(&s->traffic);
+    ion_list_del(&s->wait);
     drop_queue(s);
     if (was_live) {
         leave_directory(s);
     }
+    if (s->waiting != NULL) {
+        derp_count_drop(w, DERP_DROP_QUEUE_TAIL, s->waiting->kind,
+            s->waiting->len - DERP_RECV_HEADER);
+    }
+    derp_pool_put(w->pool, &s->waiting);
     derp_pool_put(w->pool, &s->gather);
     derp_pool_put(w->pool, &s->held);
     ion_slab_put(w->routes, s->routes);
@@ -391,6 +398,7 @@ session_init(derp_session_t *s, derp_worker_t *w, const derp_opening_t *o)
     ion_list_init(&s->again);
     ion_list_init(&s->partial);
     ion_list_init(&s->traffic);
+    ion_list_init(&s->wait);
     derp_queue_init(&s->queue);
     derp_receiver_init(&s->receiver, 0);
 }

@@ -75,7 +75,8 @@ typedef struct derp_state {
     ion_mono_t login_due;
     ion_mono_t write_due;
     ion_mono_t keepalive_due;
-    ion_mono_t resume_at; /* reading waits for the rate limit until then */
+    ion_mono_t resume_at;  /* reading waits for the rate limit until then */
+    ion_mono_t fabric_due; /* the packet in `waiting` is given up then */
     ion_mono_t rtt_due;
     uint64_t keepalive_ns; /* period */
     ion_bucket_t rate;     /* of received bytes */
@@ -114,10 +115,13 @@ typedef struct derp_session {
     ion_list_t partial; /* holds a half-received frame */
     ion_list_t traffic; /* its numbers have changed */
     derp_queue_t queue;
-    derp_packet_t *gather; /* payload of the open frame, from byte 5 on */
-    derp_packet_t *held;   /* input that waits for resume_at */
-    uint32_t held_pos;     /* bytes of held that are used up */
-    derp_route_t *routes;  /* DERP_ROUTES of them, once it has sent */
+    derp_packet_t *gather;  /* payload of the open frame, from byte 5 on */
+    derp_packet_t *held;    /* input behind what the session waits for */
+    uint32_t held_pos;      /* bytes of held that are used up */
+    derp_packet_t *waiting; /* packet that another worker's ring has no room
+                               for; dst stands where the source key will */
+    ion_list_t wait;        /* of sessions that wait so */
+    derp_route_t *routes;   /* DERP_ROUTES of them, once it has sent */
     derp_receiver_t receiver;
     ion_conn_id_t seen[DERP_SEEN]; /* sources whose interest is armed */
 } derp_session_t;
@@ -176,6 +180,21 @@ void derp_session_mark_dirty(derp_session_t *s);
 
 /* derp_session_mark_traffic -- publish its numbers at the end of the turn. */
 void derp_session_mark_traffic(derp_session_t *s);
+
+/* derp_session_is_paused -- input is not taken: the rate limit or the ring to
+ * another worker says so.  Errors: none. */
+static inline bool
+derp_session_is_paused(const derp_session_t *s)
+{
+    return s->st.resume_at != 0 || s->waiting != NULL;
+}
+
+/*
+ * derp_session_go_on -- take the input that was held while paused.
+ *
+ * Errors: none; the session may be paused again, or have ended.
+ */
+void derp_session_go_on(derp_session_t *s);
 
 /*
  * derp_session_read -- take up to one turn's budget of input.

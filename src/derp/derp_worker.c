@@ -13,6 +13,7 @@
 #include "core/conf.h"
 #include "core/settings.h"
 #include "derp/derp_fabric.h"
+#include "derp/derp_relay.h"
 #include "shm/dir.h"
 #include "shm/shm.h"
 
@@ -106,6 +107,38 @@ read_again(derp_worker_t *w)
     }
 }
 
+/* Sessions whose packet found a ring full try again, and then at the latest
+ * when the retry timer makes another turn. */
+static void
+retry_waiting(derp_worker_t *w)
+{
+    ion_list_t now;
+    ion_list_t *first;
+
+    ion_list_init(&now);
+    ion_list_splice(&now, &w->waiting);
+    while ((first = ion_list_first(&now)) != NULL) {
+        derp_session_t *s = ION_CONTAINER_OF(first, derp_session_t, wait);
+
+        if (derp_relay_retry(s)) {
+            derp_session_go_on(s);
+        } else {
+            ion_list_del(first);
+            ion_list_add_tail(&w->waiting, first);
+        }
+    }
+    if (!ion_list_is_empty(&w->waiting) && !w->retry.is_set) {
+        ion_timer_set(
+            w->loop, &w->retry, ion_loop_now(w->loop) + DERP_FABRIC_RETRY);
+    }
+}
+
+static void
+on_retry(ion_timer_t *timer)
+{
+    (void)timer; /* the turn's end does it */
+}
+
 static void
 flush_dirty(derp_worker_t *w)
 {
@@ -149,6 +182,7 @@ on_end_of_turn(ion_loop_hook_t *hook)
 
     read_again(w);
     derp_fabric_turn(w);
+    retry_waiting(w);
     flush_dirty(w);
     publish_traffic(w);
     ion_fabric_flush(w->fabric);
@@ -256,6 +290,7 @@ worker_free(derp_worker_t **worker)
 
     if (w->fabric != NULL) {
         ion_io_del(w->loop, &w->doorbell);
+        ion_timer_cancel(w->loop, &w->retry);
         ion_loop_hook_del(w->loop, &w->hook);
     }
     ion_fabric_free(&w->fabric);
@@ -291,6 +326,8 @@ worker_init(derp_worker_t *w, ion_process_t *p, uint32_t self)
     ion_list_init(&w->again);
     ion_list_init(&w->partial);
     ion_list_init(&w->traffic);
+    ion_list_init(&w->waiting);
+    ion_timer_init(&w->retry, on_retry);
     w->sink = derp_fabric_sink(w);
 }
 

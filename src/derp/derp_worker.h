@@ -65,6 +65,9 @@ typedef struct derp_worker {
     ion_list_t again;
     ion_list_t partial; /* the longest without progress first */
     ion_list_t traffic;
+    ion_list_t waiting; /* for room in the ring to another worker */
+    ion_timer_t retry;
+    ion_slot_mask_t stalled; /* workers whose rings nobody waits for */
     size_t session_count;
 
     ion_key_t *suspects; /* keys to look up again after the drain */

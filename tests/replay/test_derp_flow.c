@@ -470,6 +470,94 @@ test_half_frames_are_bounded(void **state)
     finish();
 }
 
+/*
+ * A worker that is behind: senders to it wait with their input and lose
+ * nothing; one that hangs costs a short wait, once, and then packets.
+ */
+static void
+test_worker_is_behind(void **state)
+{
+    uint8_t *big = calloc(1, DERP_MAX_PACKET);
+    derp_worker_t *far;
+    unsigned got = 0;
+
+    (void)state;
+    assert_non_null(big);
+    start(NULL, 1);
+    far = rig.worker[1].w;
+    ion_loop_hook_del(rig.loop, &far->hook);
+    for (int i = 0; i < 30; i++) {
+        (void)derp_rig_packet(&a, &b.key, big, DERP_MAX_PACKET);
+        derp_rig_turn(&rig);
+        if (!ion_list_is_empty(&rig.worker[0].w->waiting)) {
+            break;
+        }
+    }
+    assert_false(ion_list_is_empty(&rig.worker[0].w->waiting));
+    derp_rig_advance(&rig, ION_MS(90));
+    assert_int_equal(derp_rig_stat(&rig, DERP_STAT_FABRIC_FULL), 0);
+    ion_loop_hook_add(rig.loop, &far->hook);
+    for (int i = 0; i < 50; i++) {
+        derp_rig_advance(&rig, ION_MS(1));
+        got += arrived(&b);
+    }
+    assert_true(ion_list_is_empty(&rig.worker[0].w->waiting));
+    assert_int_equal(derp_rig_stat(&rig, DERP_STAT_FABRIC_FULL), 0);
+    assert_int_equal(got, derp_rig_stat(&rig, DERP_STAT_PACKETS_RECEIVED));
+
+    /* now it hangs */
+    ion_loop_hook_del(rig.loop, &far->hook);
+    for (int i = 0; i < 30; i++) {
+        (void)derp_rig_packet(&a, &b.key, big, DERP_MAX_PACKET);
+        derp_rig_turn(&rig);
+        if (!ion_list_is_empty(&rig.worker[0].w->waiting)) {
+            break;
+        }
+    }
+    derp_rig_advance(&rig, ION_MS(101));
+    assert_true(derp_rig_stat(&rig, DERP_STAT_FABRIC_FULL) >= 1);
+    assert_true(
+        derp_rig_drops(&rig, DERP_DROP_QUEUE_TAIL, DERP_KIND_OTHER) >= 1);
+    for (int i = 0; i < 5; i++) {
+        (void)derp_rig_packet(&a, &b.key, big, DERP_MAX_PACKET);
+        derp_rig_turn(&rig);
+        assert_true(ion_list_is_empty(&rig.worker[0].w->waiting));
+    }
+    assert_true(derp_rig_packet(&a, &a.key, "still here", 10));
+    derp_rig_turn(&rig);
+    assert_true(derp_rig_expect_packet(&a, &a.key, "still here", 10));
+    ion_loop_hook_add(rig.loop, &far->hook);
+    derp_rig_turn(&rig);
+    finish();
+    free(big);
+}
+
+/* The sender goes while its packet waits for room. */
+static void
+test_sender_leaves_while_waiting(void **state)
+{
+    uint8_t *big = calloc(1, DERP_MAX_PACKET);
+    derp_worker_t *far;
+
+    (void)state;
+    assert_non_null(big);
+    start(NULL, 1);
+    far = rig.worker[1].w;
+    ion_loop_hook_del(rig.loop, &far->hook);
+    for (int i = 0; i < 30; i++) {
+        (void)derp_rig_packet(&a, &b.key, big, DERP_MAX_PACKET);
+        derp_rig_turn(&rig);
+    }
+    assert_false(ion_list_is_empty(&rig.worker[0].w->waiting));
+    derp_rig_close(&a);
+    derp_rig_turn(&rig);
+    assert_true(ion_list_is_empty(&rig.worker[0].w->waiting));
+    ion_loop_hook_add(rig.loop, &far->hook);
+    derp_rig_turn(&rig);
+    finish();
+    free(big);
+}
+
 static void
 test_drain(void **state)
 {
@@ -515,6 +603,8 @@ main(void)
         cmocka_unit_test(test_rate_limit_notices_the_end),
         cmocka_unit_test(test_T53_keepalive),
         cmocka_unit_test(test_half_frames_are_bounded),
+        cmocka_unit_test(test_worker_is_behind),
+        cmocka_unit_test(test_sender_leaves_while_waiting),
         cmocka_unit_test(test_drain),
     };
 
