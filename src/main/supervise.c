@@ -526,10 +526,17 @@ watch_beat(kid_t *kid, ion_mono_t now)
 void
 master_watch_beats(master_t *m)
 {
+    ion_slot_mask_t blamed = ion_slots_blamed(m->shm);
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
-        if (kid->state == KID_LIVE || kid->state == KID_DRAINING) {
-            watch_beat(kid, ion_loop_now(m->loop));
+        if (kid->state != KID_LIVE && kid->state != KID_DRAINING) {
+            continue;
+        }
+        watch_beat(kid, ion_loop_now(m->loop));
+        if (kid->role == ION_ROLE_WORKER &&
+            ion_slot_mask_has(&blamed, kid->slot))
+        {
+            master_kid_kill(kid, "other workers cannot talk with it");
         }
     }
 }

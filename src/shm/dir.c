@@ -493,14 +493,6 @@ ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out)
 }
 
 void
-ion_dir_heir(ion_shm_t *shm, const ion_key_t *key, ion_dir_left_t *out)
-{
-    ION_ASSERT(shm->role == ION_SLOT_WORKER);
-    dir_path_t path = dir_path(shm, key);
-    find_heir(shm, &path, out);
-}
-
-void
 ion_dir_set_flags(
     ion_shm_t *shm, const ion_dir_entry_t *entry, uint32_t set, uint32_t clear)
 {

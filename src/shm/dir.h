@@ -157,20 +157,12 @@ uint32_t ion_dir_others(const ion_shm_t *shm, const ion_dir_entry_t *entry);
  * Shape:  worker only; entry is one of ours and is zeroed. With an heir: send
  *         HEIR(key, seq, reach) to heir.slot, or, if that is our own slot,
  *         add reach to its session. Without: send GONE(key, seq) to every
- *         slot in reach and handle it here. The record is free at once.
+ *         slot in reach and handle it here. The record is free at once. Who
+ *         gets HEIR and has no connection of the key any more looks the key
+ *         up: passes HEIR on, or, if there is none, sends that GONE.
  * Errors: none.
  */
 void ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out);
-
-/*
- * ion_dir_heir -- decide again what a HEIR message asks for.
- *
- * Shape:  worker only, when no connection of the key is left here: *out says
- *         whom to pass HEIR on to, or that GONE is due to the mask it came
- *         with. A connection of our own slot is never the answer.
- * Errors: none.
- */
-void ion_dir_heir(ion_shm_t *shm, const ion_key_t *key, ion_dir_left_t *out);
 
 /*
  * ion_dir_lookup -- the active connection of a key.

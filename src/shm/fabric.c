@@ -302,11 +302,30 @@ wake_peer(const ion_fabric_t *fab, uint32_t slot)
     }
 }
 
+/* Tells the master whom we cannot talk with. What is said about a slot is
+ * taken back before its death is acked, so it never meets the next owner. */
+static void
+publish_blame(ion_fabric_t *fab)
+{
+    ion_slot_mask_t blamed;
+    ion_slot_mask_t hung;
+    ion_fabric_faults(fab, &blamed, &hung);
+    ion_slot_mask_or(&blamed, &hung);
+    if (memcmp(&blamed, &fab->blamed, sizeof(blamed)) == 0) {
+        return;
+    }
+    fab->blamed = blamed;
+    shm_block_t *mine = shm_block(fab->shm, fab->shm->slot);
+    SHM_STORE_REL(&mine->blamed[0], blamed.w[0]);
+    SHM_STORE_REL(&mine->blamed[1], blamed.w[1]);
+}
+
 void
 ion_fabric_flush(ion_fabric_t *fab)
 {
     ion_slot_mask_t told = { .w = { 0 } };
     ion_slot_mask_t waiting = { .w = { 0 } };
+    publish_blame(fab);
     for (uint32_t i = 0; i < fab->slots; i++) {
         fabric_peer_t *p = &fab->peer[i];
         if (!p->is_dirty || !is_alive(p) || p->is_corrupt) {
@@ -392,6 +411,7 @@ ion_fabric_ack(ion_fabric_t *fab, uint32_t slot)
 {
     fabric_peer_t *p = peer_of(fab, slot);
     ION_ASSERT(p->state == ION_SLOT_DEAD && p->is_drained);
+    publish_blame(fab);
     p->is_acked = true;
     shm_block_t *mine = shm_block(fab->shm, fab->shm->slot);
     SHM_STORE_REL(&mine->acks[slot], p->retirement);
@@ -405,10 +425,11 @@ ion_fabric_faults(
     *corrupt = (ion_slot_mask_t){ .w = { 0 } };
     *hung = (ion_slot_mask_t){ .w = { 0 } };
     for (uint32_t i = 0; i < fab->slots; i++) {
-        if (fab->peer[i].is_corrupt) {
+        const fabric_peer_t *p = &fab->peer[i];
+        if (p->is_corrupt && is_alive(p)) {
             ion_slot_mask_add(corrupt, i);
         }
-        if (fab->peer[i].is_hung) {
+        if (p->is_hung && is_alive(p)) {
             ion_slot_mask_add(hung, i);
         }
     }

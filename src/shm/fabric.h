@@ -173,7 +173,8 @@ ion_slot_mask_t ion_fabric_retiring(const ion_fabric_t *fab);
 void ion_fabric_ack(ion_fabric_t *fab, uint32_t slot);
 
 /*
- * ion_fabric_faults -- slots that must be killed by the master.
+ * ion_fabric_faults -- slots that must be killed by the master, who is told
+ * so by ion_fabric_flush (slots.h, ion_slots_blamed).
  *
  * Shape:  corrupt: its ring to us made no sense and is not read any more;
  *         hung: it takes no control messages. Cleared when the slot dies.

@@ -43,6 +43,7 @@ struct ion_fabric {
     uint32_t slots;
     uint32_t turn; /* where the next drain begins */
     uint64_t changes;
+    ion_slot_mask_t blamed; /* as last told to the master */
     _Atomic uint32_t *asleep;
     fabric_peer_t *peer; /* [slots]; our own place is unused */
 };

@@ -391,6 +391,8 @@ ion_shm_sweep(ion_shm_t *shm, uint32_t slot)
     }
     shm_block_t *block = shm_block(shm, slot);
     atomic_store(&block->busy, 0u);
+    atomic_store(&block->blamed[0], 0);
+    atomic_store(&block->blamed[1], 0);
     shm_slot_t *s = &shm->slots[slot];
     atomic_store(&s->pid, 0);
     atomic_store(&s->state, (uint32_t)ION_SLOT_FREE);
@@ -462,6 +464,7 @@ ion_shm_layout_hash(void)
         offsetof(shm_slot_t, generation),
         offsetof(shm_slot_t, started_ms),
         offsetof(shm_block_t, busy),
+        offsetof(shm_block_t, blamed),
         offsetof(shm_block_t, acks),
         offsetof(shm_block_t, box),
         offsetof(shm_block_t, stats),

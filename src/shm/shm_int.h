@@ -65,6 +65,7 @@ typedef struct shm_box {
 typedef struct shm_block {
     _Alignas(SHM_LINE) _Atomic uint64_t beat;
     _Atomic uint32_t busy;
+    _Atomic uint64_t blamed[2]; /* slots it cannot talk with */
     _Alignas(SHM_LINE) _Atomic uint32_t acks[ION_WORKER_SLOTS_MAX];
     shm_box_t box;
     uint64_t stats[];

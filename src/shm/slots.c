@@ -116,6 +116,13 @@ ion_slots_get(const ion_shm_t *shm, uint32_t slot, ion_slot_info_t *out)
     out->started_ms = atomic_load(&s->started_ms);
 }
 
+static bool
+is_alive(const ion_shm_t *shm, uint32_t slot)
+{
+    uint32_t state = atomic_load(&shm->slots[slot].state);
+    return state == ION_SLOT_LIVE || state == ION_SLOT_DRAINING;
+}
+
 bool
 ion_slots_is_retired(const ion_shm_t *shm, uint32_t slot)
 {
@@ -128,14 +135,36 @@ ion_slots_is_retired(const ion_shm_t *shm, uint32_t slot)
     }
     uint32_t retirement = atomic_load(&dead->retirement);
     for (uint32_t i = 0; i < shm->worker_slots; i++) {
-        uint32_t state = atomic_load(&shm->slots[i].state);
-        if ((state == ION_SLOT_LIVE || state == ION_SLOT_DRAINING) &&
+        if (is_alive(shm, i) &&
             atomic_load(&shm_block(shm, i)->acks[slot]) != retirement)
         {
             return false;
         }
     }
     return true;
+}
+
+ion_slot_mask_t
+ion_slots_blamed(const ion_shm_t *shm)
+{
+    ion_slot_mask_t culprits = { .w = { 0 } };
+    for (uint32_t i = 0; i < shm->worker_slots; i++) {
+        const shm_block_t *block = shm_block(shm, i);
+        ion_slot_mask_t blamed = { .w = { atomic_load(&block->blamed[0]),
+                                       atomic_load(&block->blamed[1]) } };
+        uint32_t count = 0;
+        uint32_t last = 0;
+        for (uint32_t k = 0; is_alive(shm, i) && k < shm->worker_slots; k++) {
+            if (ion_slot_mask_has(&blamed, k) && is_alive(shm, k)) {
+                count++;
+                last = k;
+            }
+        }
+        if (count > 0) {
+            ion_slot_mask_add(&culprits, count == 1 ? last : i);
+        }
+    }
+    return culprits;
 }
 
 int

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Writes: the slot table, the master; a process's own words (heartbeat, busy,
- *         acks), that process, on cache lines of its own.
+ *         acks, blame), that process, on cache lines of its own.
  * Reads:  everybody.
  * Order:  FREE -> STARTING -> LIVE -> DRAINING -> DEAD -> FREE, LIVE and
  *         STARTING may go to DEAD at once. Nobody sends to a slot that is not
@@ -87,6 +87,16 @@ void ion_slots_get(const ion_shm_t *shm, uint32_t slot, ion_slot_info_t *out);
  * Errors: none.
  */
 bool ion_slots_is_retired(const ion_shm_t *shm, uint32_t slot);
+
+/*
+ * ion_slots_blamed -- workers that the master must kill, because another live
+ * one found their ring corrupt, or they take none of its messages.
+ *
+ * Shape:  master only; look now and then. A worker that blames more than one
+ *         is taken for the culprit itself. Blame ends with the death.
+ * Errors: none.
+ */
+ion_slot_mask_t ion_slots_blamed(const ion_shm_t *shm);
 
 /*
  * ion_slots_master_fd -- eventfd that workers ring when they ack; watch for

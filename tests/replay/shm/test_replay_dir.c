@@ -323,7 +323,9 @@ follow_heir(const ion_dir_left_t *left, uint64_t *seq)
         if (!t.deed[l.heir.slot].has_left) {
             return 0; /* taken over by a live session */
         }
-        ion_dir_heir(t.w[l.heir.slot], &t.key, &l);
+        ion_dir_hit_t hit;
+        l.has_heir = ion_dir_lookup(t.w[l.heir.slot], &t.key, &hit) == ION_OK;
+        l.heir = hit.conn;
     }
     return 99;
 }

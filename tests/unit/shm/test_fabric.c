@@ -365,13 +365,21 @@ test_corrupt(void **state)
         assert_int_equal(got.ctls, 0);
         assert_true(ion_fabric_may_sleep(fab[C]));
         assert_int_equal(send_from(C, A, 1, 10), ION_CLOSED);
+        ion_slot_mask_t blamed = ion_slots_blamed(m);
+        assert_true(ion_slot_mask_is_empty(&blamed));
+        ion_fabric_flush(fab[C]);
+        blamed = ion_slots_blamed(m);
+        assert_int_equal(blamed.w[0], 1u << A);
         /* the slot dies, is swept, and serves again */
         ion_fabric_free(&fab[A]);
         shm_rig_kill(&rig, A);
         drain(B);
         drain(C);
+        blamed = ion_slots_blamed(m);
+        assert_true(ion_slot_mask_is_empty(&blamed));
         ion_fabric_ack(fab[B], A);
         ion_fabric_ack(fab[C], A);
+        assert_int_equal(atomic_load(&shm_block(m, C)->blamed[0]), 0);
         ion_shm_sweep(m, A);
         assert_int_equal(shm_rig_start(&rig), A);
         assert_int_equal(ion_fabric_new(rig.worker[A], &fab[A]), ION_OK);
@@ -383,6 +391,20 @@ test_corrupt(void **state)
         drain(C);
         assert_int_equal(got.data, 2);
     }
+}
+
+/* One that cannot talk with anybody is the culprit itself. */
+static void
+test_blame(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 2; i++) {
+        atomic_store(&shm_ring_words(rig.master, i, C)->tail, 63);
+    }
+    drain(C);
+    ion_fabric_flush(fab[C]);
+    ion_slot_mask_t blamed = ion_slots_blamed(rig.master);
+    assert_int_equal(blamed.w[0], 1u << C);
 }
 
 /* Any 64 bytes where a header should be: never more than the ring is lost. */
@@ -465,6 +487,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_doorbell, start, stop),
         cmocka_unit_test_setup_teardown(test_budget, start, stop),
         cmocka_unit_test_setup_teardown(test_corrupt, start, stop),
+        cmocka_unit_test_setup_teardown(test_blame, start, stop),
         cmocka_unit_test_setup_teardown(test_random_rings, start, stop),
         cmocka_unit_test_setup_teardown(test_death, start, stop),
     };

@@ -118,12 +118,17 @@ static void
 on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
 {
     hand_t *h = arg;
-    ion_dir_left_t left;
-    if (ctl->type == ION_FABRIC_HEIR) {
-        ion_dir_heir(h->shm, &ctl->key, &left);
-        if (left.has_heir && left.seq <= ctl->seq) {
-            give_up("HEIR is older than its cause, from", from);
-        }
+    ion_dir_hit_t hit;
+    if (ctl->type != ION_FABRIC_DUP && ctl->type != ION_FABRIC_GONE &&
+        ctl->type != ION_FABRIC_HEIR)
+    {
+        give_up("strange message from", from);
+    }
+    if (ctl->type == ION_FABRIC_GONE &&
+        ion_dir_lookup(h->shm, &ctl->key, &hit) == ION_OK && hit.seq != 0 &&
+        hit.seq <= ctl->seq)
+    {
+        give_up("GONE is newer than a live connection, from", from);
     }
 }
 
