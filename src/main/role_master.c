@@ -286,6 +286,9 @@ master_settled(master_t *m)
     master_notify(m, "READY=1");
     if (m->config_file == NULL) {
         master_banner(m);
+    } else if (!m->now->settings->public_addr.set) {
+        ion_log(&m->log, ION_LOG_NOTICE, 0, "public address %s",
+            m->now->facts.public_text);
     }
 }
 
