@@ -534,8 +534,7 @@ master_watch_beats(master_t *m)
         }
         watch_beat(kid, ion_loop_now(m->loop));
         if (kid->role == ION_ROLE_WORKER &&
-            ion_slot_mask_has(&blamed, kid->slot))
-        {
+            ion_slot_mask_has(&blamed, kid->slot)) {
             master_kid_kill(kid, "other workers cannot talk with it");
         }
     }
