@@ -198,7 +198,8 @@ ion_file_write(const char *path, const void *p, size_t n,
     } else if (!fill_and_rename(fd, tmp, path, p, n, owner->mode)) {
         rc = path_error(why);
         (void)unlink(tmp); /* best effort: nobody reads that name */
-    } else if (!sync_parent(path)) {
+    }
+    if (rc == ION_OK && !sync_parent(path)) {
         rc = path_error(why);
     }
     if (entered) {

@@ -9,7 +9,6 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,9 @@
 
 #define STATE_TCP_LISTEN 0x0a
 #define STATE_UDP_BOUND  0x07
+
+/* sl local remote state queues timer retransmits uid timeout inode */
+enum { FIELD_LOCAL = 1, FIELD_STATE = 3, FIELD_INODE = 9, FIELDS = 10 };
 
 typedef struct {
     uint64_t v[MAX_INODES];
@@ -58,36 +60,53 @@ conflicts(const ion_addr_t *ours, const ion_addr_t *theirs)
                memcmp(ours->ip, theirs->ip, sizeof(ours->ip)) == 0);
 }
 
+/* Cut a line into its first fields; how many there were. */
+static size_t
+cut_fields(char *line, char *fields[FIELDS])
+{
+    char *rest = line;
+    size_t n = 0;
+
+    while (n < FIELDS && (fields[n] = strtok_r(rest, " \n", &rest)) != NULL) {
+        n++;
+    }
+    return n;
+}
+
+/* "0100007F:1F90" against the address we could not bind. */
+static bool
+is_in_the_way(const char *local, const ion_addr_t *addr)
+{
+    size_t digits = strcspn(local, ":");
+    ion_addr_t theirs;
+
+    return (digits == 8 || digits == 32) && local[digits] == ':' &&
+           strtoul(local + digits + 1, NULL, 16) == addr->port &&
+           parse_hex_addr(local, digits, &theirs) && conflicts(addr, &theirs);
+}
+
 static void
-scan_table(
-    const char *path, const ion_addr_t *addr, unsigned state, inodes_t *found)
+scan_table(const char *path, const ion_addr_t *addr, unsigned long state,
+    inodes_t *found)
 {
     char line[512];
+    char *field[FIELDS];
     FILE *f = fopen(path, "re");
 
     if (f == NULL) {
         return;
     }
     while (found->n < MAX_INODES && fgets(line, sizeof(line), f) != NULL) {
-        char hex[33];
-        unsigned port;
-        unsigned st;
         uint64_t inode;
-        ion_addr_t theirs;
-        size_t digits;
 
-        if (sscanf(line,
-                " %*u: %32[0-9A-Fa-f]:%4x %*s %2x %*s %*s %*s %*u"
-                " %*u %" SCNu64,
-                hex, &port, &st, &inode) != 4)
+        if (cut_fields(line, field) != FIELDS ||
+            strtoul(field[FIELD_STATE], NULL, 16) != state ||
+            !is_in_the_way(field[FIELD_LOCAL], addr))
         {
             continue;
         }
-        digits = strlen(hex);
-        if (port == addr->port && st == state && inode != 0 &&
-            (digits == 8 || digits == 32) &&
-            parse_hex_addr(hex, digits, &theirs) && conflicts(addr, &theirs))
-        {
+        inode = strtoull(field[FIELD_INODE], NULL, 10);
+        if (inode != 0) {
             found->v[found->n++] = inode;
         }
     }
@@ -97,6 +116,7 @@ scan_table(
 static bool
 link_matches(int dir, const char *name, const inodes_t *wanted)
 {
+    static const char prefix[] = "socket:[";
     char target[64];
     ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
     uint64_t inode;
@@ -105,9 +125,10 @@ link_matches(int dir, const char *name, const inodes_t *wanted)
         return false;
     }
     target[n] = '\0';
-    if (sscanf(target, "socket:[%" SCNu64 "]", &inode) != 1) {
+    if (strncmp(target, prefix, sizeof(prefix) - 1) != 0) {
         return false;
     }
+    inode = strtoull(target + sizeof(prefix) - 1, NULL, 10);
     for (size_t i = 0; i < wanted->n; i++) {
         if (wanted->v[i] == inode) {
             return true;
