@@ -93,7 +93,7 @@ test_levels(void **state)
             assert_int_equal(ion_log_enabled(&f->log, line), line <= level);
             ion_log(&f->log, line, 0, "n=%d", line);
             if (line <= level) {
-                char rest[16];
+                char rest[32];
 
                 (void)snprintf(rest, sizeof(rest), "core n=%d", line);
                 assert_line(f, ion_log_level_word(line), rest);
