@@ -154,7 +154,7 @@ on_crash(int signo, siginfo_t *info, void *context ION_UNUSED)
     put_number((uint64_t)signo, 10);
     put_text(" ");
     put_text(signal_name(signo));
-    if (signo == SIGABRT) {
+    if (info->si_code <= 0) { /* sent, not caused */
         put_text(" from pid ");
         put_number((uint64_t)info->si_pid, 10);
     } else {

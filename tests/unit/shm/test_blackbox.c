@@ -130,7 +130,7 @@ test_crashes(void **state)
             { "panic: ", "failed: slot == 99", "signal 6 SIGABRT" } },
         { write_nowhere, SIGSEGV, { "signal 11 SIGSEGV at 0x10" } },
         { read_beyond_file, SIGBUS, { "signal 7 SIGBUS at 0x" } },
-        { divide, SIGFPE, { "signal 8 SIGFPE" } },
+        { divide, SIGFPE, { "signal 8 SIGFPE from pid " } },
         { be_aborted, SIGABRT, { "signal 6 SIGABRT from pid " } },
         { overflow_stack, SIGSEGV, { "signal 11 SIGSEGV at 0x" } },
     };
@@ -171,6 +171,46 @@ test_read_empties(void **state)
         ion_blackbox_read(rig.master, slot, text, sizeof(text)), 0);
 }
 
+/* The words also go to a log, as they were, line by line. */
+static void
+log_and_die(void)
+{
+    (void)raise(SIGSEGV);
+}
+
+static void
+test_log(void **state)
+{
+    (void)state;
+    char text[ION_BLACKBOX_MAX + 1];
+    char log[2 * ION_BLACKBOX_MAX];
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct rlimit none = { 0, 0 };
+        (void)setrlimit(RLIMIT_CORE, &none);
+        ion_blackbox_arm(rig.worker[slot]);
+        ion_blackbox_log(ends[1], "alert test: ");
+        log_and_die();
+    }
+    (void)close(ends[1]);
+    size_t n = 0;
+    ssize_t got;
+    while ((got = read(ends[0], log + n, sizeof(log) - 1 - n)) > 0) {
+        n += (size_t)got;
+    }
+    log[n] = '\0';
+    (void)close(ends[0]);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    (void)ion_blackbox_read(rig.master, slot, text, sizeof(text));
+    assert_non_null(strstr(log, "Z alert test: signal 11 SIGSEGV from pid"));
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        assert_non_null(strstr(log, line));
+    }
+}
+
 /* A box is written by a process that may be corrupt. */
 static void
 test_hostile_box(void **state)
@@ -208,6 +248,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_crashes, start, stop),
         cmocka_unit_test_setup_teardown(test_read_empties, start, stop),
+        cmocka_unit_test_setup_teardown(test_log, start, stop),
         cmocka_unit_test_setup_teardown(test_hostile_box, start, stop),
         cmocka_unit_test_setup_teardown(test_disarm, start, stop),
     };
