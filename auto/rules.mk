@@ -28,6 +28,6 @@ TEST_CFLAGS := -I$(S)/tests -Wno-conversion -Wno-cast-qual \
 $(B)/configured: $(addprefix $(S)/auto/,configure options probes sources \
     modules layers makefile.awk version)
 	$(Q)cd $(S) && CC=$(CC) ./auto/configure \
-	    $(CONFIGURE_ARGS) --builddir=$(B)
+	    $(CONFIGURE_ARGS) --builddir=$(B) >&2
 
 $(B)/Makefile: $(B)/configured ;
