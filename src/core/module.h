@@ -34,7 +34,7 @@ typedef struct ion_module {
 
     /*
      * check: cross-field rules, in the master, before anything is touched.
-     * Errors: ION_MALF with *err saying key, what is wrong, what would be right.
+     * Errors: ION_MALF, *err saying key, what is wrong, what would be right.
      */
     ion_err_t (*check)(
         const void *conf, const ion_settings_t *settings, ion_errtext_t *err);

@@ -11,7 +11,8 @@
  * A kill leaves: what had been written; after SIGKILL an empty box.
  *
  * Text: lines such as "panic: file:line: func: text", "signal 11 SIGSEGV at
- * 0x10, code 1" or "signal 6 SIGABRT from pid 12" (if it was sent), and "#2 ionscale+0x1a2b" (module and offset, for addr2line).
+ * 0x10, code 1" or "signal 6 SIGABRT from pid 12" (if it was sent), and
+ * "#2 ionscale+0x1a2b" (module and offset, for addr2line).
  */
 
 #ifndef ION_SHM_BLACKBOX_H
