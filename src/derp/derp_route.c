@@ -19,6 +19,16 @@
 #include "shm/dir.h"
 #include "shm/fabric.h"
 
+/* A packet on its way out of a session. */
+typedef struct outgoing {
+    ion_key_t dst;
+    derp_kind_t kind;
+    const uint8_t *payload;
+    size_t n;
+    derp_packet_t **own; /* see derp_relay_packet */
+    uint32_t slot;       /* the worker that was tried last */
+} outgoing_t;
+
 /* Answer a disco packet that has no destination, at a bounded rate. */
 static void
 not_here(derp_session_t *s, const ion_key_t *dst)
@@ -79,116 +89,105 @@ forget(derp_session_t *s, const ion_key_t *dst)
 }
 
 static void
-relay_local(derp_session_t *s, const ion_dir_hit_t *hit, derp_kind_t kind,
-    const uint8_t *payload, size_t n, derp_packet_t **own)
+relay_local(derp_session_t *s, const ion_dir_hit_t *hit, const outgoing_t *o)
 {
     derp_session_t *to = derp_relay_session(s->w, hit->conn);
     derp_delivery_t d = {
         .src = s->st.entry.conn,
         .src_seq = s->st.entry.seq,
         .src_key = s->st.key,
-        .kind = kind,
+        .kind = o->kind,
     };
 
     if (to == NULL) {
-        derp_count_drop(s->w, DERP_DROP_GONE_DISCONNECTED, kind, n);
+        derp_count_drop(s->w, DERP_DROP_GONE_DISCONNECTED, o->kind, o->n);
         return;
     }
-    derp_relay_deliver(to, &d, payload, n, own);
+    derp_relay_deliver(to, &d, o->payload, o->n, o->own);
 }
 
 static ion_err_t
-relay_remote(derp_session_t *s, const ion_dir_hit_t *hit, derp_kind_t kind,
-    const uint8_t *payload, size_t n)
+relay_remote(derp_session_t *s, const ion_dir_hit_t *hit, const outgoing_t *o)
 {
+    derp_worker_t *w = s->w;
     ion_fabric_data_t data = {
         .dst = hit->conn,
         .src = s->st.entry.conn,
         .src_seq = s->st.entry.seq,
         .src_key = s->st.key,
-        .cls = (uint8_t)kind,
+        .cls = (uint8_t)o->kind,
     };
-    derp_worker_t *w = s->w;
-    ion_err_t rc = ion_fabric_send_data(w->fabric, &data, payload, n);
+    ion_err_t rc = ion_fabric_send_data(w->fabric, &data, o->payload, o->n);
 
     if (rc == ION_OK) {
         derp_count(w, DERP_STAT_FABRIC_PACKETS, 1);
-        derp_count(w, DERP_STAT_FABRIC_BYTES, n);
+        derp_count(w, DERP_STAT_FABRIC_BYTES, o->n);
         ion_slot_mask_del(&w->stalled, hit->conn.slot);
     }
     return rc;
 }
 
-static void
-unknown_dest(
-    derp_session_t *s, const ion_key_t *dst, derp_kind_t kind, size_t n)
-{
-    derp_count_drop(s->w, DERP_DROP_UNKNOWN_DEST, kind, n);
-    if (kind == DERP_KIND_DISCO) {
-        not_here(s, dst);
-    }
-}
-
 /*
- * One try to pass a packet on; *slot is the worker that was tried last.
- * Errors: ION_LIMIT the ring to that worker has no room for it.
+ * One try to pass a packet on.
+ * Errors: ION_LIMIT the ring to the worker o->slot has no room for it.
  */
 static ion_err_t
-route(derp_session_t *s, const ion_key_t *dst, derp_kind_t kind,
-    const uint8_t *payload, size_t n, derp_packet_t **own, uint32_t *slot)
+route(derp_session_t *s, outgoing_t *o)
 {
-    derp_worker_t *w = s->w;
     ion_dir_hit_t hit;
     ion_err_t rc;
 
     /* twice: a cached hit may lead to a worker that has died meanwhile */
     for (int i = 0; i < 2; i++) {
-        if (find(s, dst, &hit) != ION_OK) {
+        if (find(s, &o->dst, &hit) != ION_OK) {
             break;
         }
-        *slot = hit.conn.slot;
+        o->slot = hit.conn.slot;
         ion_slot_mask_add(&s->st.reach, hit.conn.slot);
-        if (hit.conn.slot == w->p->slot) {
-            relay_local(s, &hit, kind, payload, n, own);
+        if (hit.conn.slot == s->w->p->slot) {
+            relay_local(s, &hit, o);
             return ION_OK;
         }
-        rc = relay_remote(s, &hit, kind, payload, n);
+        rc = relay_remote(s, &hit, o);
         if (rc != ION_CLOSED) {
             return rc;
         }
-        forget(s, dst);
+        forget(s, &o->dst);
     }
-    unknown_dest(s, dst, kind, n);
+    derp_count_drop(s->w, DERP_DROP_UNKNOWN_DEST, o->kind, o->n);
+    if (o->kind == DERP_KIND_DISCO) {
+        not_here(s, &o->dst);
+    }
     return ION_OK;
 }
 
 static void
-drop_full(derp_session_t *s, derp_kind_t kind, size_t n)
+drop_full(derp_session_t *s, const outgoing_t *o)
 {
     derp_count(s->w, DERP_STAT_FABRIC_FULL, 1);
-    derp_count_drop(s->w, DERP_DROP_QUEUE_TAIL, kind, n);
+    derp_count_drop(s->w, DERP_DROP_QUEUE_TAIL, o->kind, o->n);
 }
 
 /* Keep the packet, and with it the sender's input, for another try. */
 static bool
-keep_waiting(derp_session_t *s, const ion_key_t *dst, derp_kind_t kind,
-    const uint8_t *payload, size_t n, derp_packet_t **own)
+keep_waiting(derp_session_t *s, const outgoing_t *o)
 {
     derp_worker_t *w = s->w;
     derp_packet_t *packet = NULL;
 
-    if (own != NULL && *own != NULL) {
-        packet = *own;
-        *own = NULL;
+    if (o->own != NULL && *o->own != NULL) {
+        packet = *o->own;
+        *o->own = NULL;
     } else {
-        if (derp_pool_get(w->pool, DERP_RECV_HEADER + n, &packet) != ION_OK) {
+        if (derp_pool_get(w->pool, DERP_RECV_HEADER + o->n, &packet) != ION_OK)
+        {
             return false;
         }
-        memcpy(packet->frame + DERP_RECV_HEADER, payload, n);
+        memcpy(packet->frame + DERP_RECV_HEADER, o->payload, o->n);
     }
-    memcpy(packet->frame + DERP_HEADER_LEN, dst->b, sizeof(dst->b));
-    packet->len = (uint32_t)(DERP_RECV_HEADER + n);
-    packet->kind = (uint8_t)kind;
+    memcpy(packet->frame + DERP_HEADER_LEN, o->dst.b, sizeof(o->dst.b));
+    packet->len = (uint32_t)(DERP_RECV_HEADER + o->n);
+    packet->kind = (uint8_t)o->kind;
     s->waiting = packet;
     s->st.fabric_due = ion_loop_now(w->loop) + DERP_FABRIC_PATIENCE;
     ion_list_add_tail(&w->waiting, &s->wait);
@@ -201,8 +200,13 @@ derp_relay_packet(derp_session_t *s, const ion_key_t *dst,
 {
     derp_worker_t *w = s->w;
     bool is_disco = ion_packet_is_disco(payload, n);
-    derp_kind_t kind = is_disco ? DERP_KIND_DISCO : DERP_KIND_OTHER;
-    uint32_t slot = 0;
+    outgoing_t o = {
+        .dst = *dst,
+        .kind = is_disco ? DERP_KIND_DISCO : DERP_KIND_OTHER,
+        .payload = payload,
+        .n = n,
+        .own = own,
+    };
 
     derp_count(w, DERP_STAT_PACKETS_RECEIVED, 1);
     derp_count(w, DERP_STAT_BYTES_RECEIVED, n);
@@ -210,13 +214,11 @@ derp_relay_packet(derp_session_t *s, const ion_key_t *dst,
         w, is_disco ? DERP_STAT_RECEIVED_DISCO : DERP_STAT_RECEIVED_OTHER, 1);
     s->st.traffic.packets_in++;
     s->st.traffic.bytes_in += n;
-    if (route(s, dst, kind, payload, n, own, &slot) == ION_OK) {
+    if (route(s, &o) == ION_OK) {
         return;
     }
-    if (ion_slot_mask_has(&w->stalled, slot) ||
-        !keep_waiting(s, dst, kind, payload, n, own))
-    {
-        drop_full(s, kind, n);
+    if (ion_slot_mask_has(&w->stalled, o.slot) || !keep_waiting(s, &o)) {
+        drop_full(s, &o);
     }
 }
 
@@ -225,24 +227,24 @@ derp_relay_retry(derp_session_t *s)
 {
     derp_worker_t *w = s->w;
     derp_packet_t *packet = s->waiting;
-    size_t n = packet->len - DERP_RECV_HEADER;
-    derp_kind_t kind = packet->kind;
-    uint32_t slot = 0;
-    ion_key_t dst;
+    outgoing_t o = {
+        .kind = packet->kind,
+        .payload = packet->frame + DERP_RECV_HEADER,
+        .n = packet->len - DERP_RECV_HEADER,
+        .own = &packet,
+    };
 
-    memcpy(dst.b, packet->frame + DERP_HEADER_LEN, sizeof(dst.b));
+    memcpy(o.dst.b, packet->frame + DERP_HEADER_LEN, sizeof(o.dst.b));
     s->waiting = NULL; /* the session may end on the way */
-    if (route(s, &dst, kind, packet->frame + DERP_RECV_HEADER, n, &packet,
-            &slot) != ION_OK)
-    {
+    if (route(s, &o) != ION_OK) {
         if (ion_loop_now(w->loop) < s->st.fabric_due &&
-            !ion_slot_mask_has(&w->stalled, slot))
+            !ion_slot_mask_has(&w->stalled, o.slot))
         {
             s->waiting = packet;
             return false;
         }
-        ion_slot_mask_add(&w->stalled, slot);
-        drop_full(s, kind, n);
+        ion_slot_mask_add(&w->stalled, o.slot);
+        drop_full(s, &o);
     }
     s->st.fabric_due = 0;
     ion_list_del(&s->wait);
