@@ -128,6 +128,10 @@ ION_NODISCARD ion_err_t conf_value_parse(ion_arena_t *arena,
     const ion_directive_t *d, const ion_doc_node_t *node, void *dst,
     ion_errtext_t *why);
 
+/* conf_text_is_clean -- UTF-8 on one line: what every text must be, so that
+ * the effective text can carry it. */
+bool conf_text_is_clean(ion_str_t text);
+
 /* conf_value_is_off -- null, false, "", [] or {}: asks for nothing. */
 bool conf_value_is_off(const ion_doc_node_t *node);
 
@@ -141,7 +145,8 @@ void conf_value_json(const ion_directive_t *d, const void *base, ion_jw_t *w);
 /*
  * conf_absolute -- a path without ~ and relative parts at its front.
  *
- * Returns: a copy in the arena; NULL without memory or HOME.
+ * Returns: a copy in the arena; NULL without memory or HOME, or when the home
+ *          or working directory's name is not clean text.
  */
 const char *conf_absolute(ion_arena_t *arena, const char *home, ion_str_t path);
 

@@ -46,7 +46,7 @@ conf_absolute(ion_arena_t *arena, const char *home, ion_str_t path)
         ion_sb_addc(&sb, '/');
     }
     ion_sb_adds(&sb, path);
-    if (!sb.failed) {
+    if (!sb.failed && conf_text_is_clean(ion_sb_str(&sb))) {
         out = ion_arena_strdup(arena, ion_sb_str(&sb));
     }
     ion_sb_fini(&sb);

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/num.h"
+#include "base/utf8.h"
 #include "core/conf_int.h"
 
 typedef struct {
@@ -157,15 +158,24 @@ parse_enum(value_t *v)
     return ION_OK;
 }
 
-static ion_err_t
-store_text(value_t *v, ion_str_t text, const char **out)
+bool
+conf_text_is_clean(ion_str_t text)
 {
     for (size_t i = 0; i < text.len; i++) {
         if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f) {
-            ion_errtext_set(v->why,
-                "a control character is in it, one line of text is needed");
-            return ION_MALF;
+            return false;
         }
+    }
+    return ion_utf8_check(text) == text.len;
+}
+
+static ion_err_t
+store_text(value_t *v, ion_str_t text, const char **out)
+{
+    if (!conf_text_is_clean(text)) {
+        ion_errtext_set(
+            v->why, "a control character is in it, one line of text is needed");
+        return ION_MALF;
     }
     *out = ion_arena_strdup(v->arena, text);
     return *out == NULL ? ION_NOMEM : ION_OK;

@@ -65,6 +65,13 @@ resolve_workers(conf_loader_t *l, ion_settings_t *s)
     }
 }
 
+static bool
+is_usable_dir(const char *dir)
+{
+    return dir != NULL && dir[0] == '/' &&
+           conf_text_is_clean(ion_str_from(dir));
+}
+
 /* Where the state lies when nobody said so. */
 static const char *
 default_state_dir(conf_loader_t *l)
@@ -75,11 +82,11 @@ default_state_dir(conf_loader_t *l)
         return "/var/lib/ionscale";
     }
     dir = conf_env(l, "XDG_STATE_HOME");
-    if (dir != NULL && dir[0] == '/') {
+    if (is_usable_dir(dir)) {
         return join(l, dir, "/ionscale");
     }
     dir = conf_env(l, "HOME");
-    if (dir != NULL && dir[0] == '/') {
+    if (is_usable_dir(dir)) {
         return join(l, dir, "/.local/state/ionscale");
     }
     conf_note(l, true, "state_dir",
@@ -235,10 +242,18 @@ check_region(conf_loader_t *l, const ion_settings_t *s)
 static bool
 collide(const ion_listen_t *a, const ion_listen_t *b)
 {
-    return a->on && b->on && a->addr.port != 0 &&
-           a->addr.port == b->addr.port &&
-           (ion_addr_is_any(&a->addr) || ion_addr_is_any(&b->addr) ||
-               ion_addr_eq(&a->addr, &b->addr));
+    bool a_any = ion_addr_is_any(&a->addr);
+    bool b_any = ion_addr_is_any(&b->addr);
+
+    if (!a->on || !b->on || a->addr.port == 0 || a->addr.port != b->addr.port) {
+        return false;
+    }
+    if ((a_any && !b_any && a->addr.family == 4 && b->addr.family == 6) ||
+        (b_any && !a_any && b->addr.family == 4 && a->addr.family == 6))
+    {
+        return false; /* 0.0.0.0 leaves IPv6 alone, :: takes both */
+    }
+    return a_any || b_any || ion_addr_eq(&a->addr, &b->addr);
 }
 
 static void

@@ -48,6 +48,7 @@ struct ion_chan {
     ion_list_t queue; /* of waiting_t */
     size_t queued_bytes;
     size_t queued_msgs;
+    size_t queued_fds;
     /* one byte more than a message may have, so that a longer one shows */
     _Alignas(16) uint8_t in[sizeof(header_t) + ION_CHAN_MAX_PAYLOAD + 1];
 };
@@ -86,6 +87,7 @@ ion_chan_new(
     ion_list_init(&c->queue);
     c->queued_bytes = 0;
     c->queued_msgs = 0;
+    c->queued_fds = 0;
     *out = c;
     return ION_OK;
 }
@@ -96,6 +98,7 @@ drop_waiting(ion_chan_t *c, waiting_t *w)
     ion_list_del(&w->link);
     c->queued_bytes -= w->header.len;
     c->queued_msgs -= 1;
+    c->queued_fds -= w->fd_count;
     for (size_t i = 0; i < w->fd_count; i++) {
         ion_fd_close(&w->fds[i]);
     }
@@ -215,6 +218,7 @@ enqueue(ion_chan_t *c, const header_t *h, const ion_chan_body_t *body)
             return ION_SYS;
         }
         w->fds[w->fd_count++] = copy;
+        c->queued_fds += 1;
     }
     return ION_OK;
 }
@@ -241,7 +245,8 @@ ion_chan_send(
         }
     }
     if (c->queued_msgs >= ION_CHAN_MAX_QUEUED_MSGS ||
-        c->queued_bytes + body->n > ION_CHAN_MAX_QUEUED)
+        c->queued_bytes + body->n > ION_CHAN_MAX_QUEUED ||
+        c->queued_fds + body->fd_count > ION_CHAN_MAX_QUEUED_FDS)
     {
         return ION_LIMIT;
     }

@@ -24,9 +24,10 @@
 #define ION_CHAN_VERSION     1u
 #define ION_CHAN_MAX_PAYLOAD 65536u
 #define ION_CHAN_MAX_FDS     16u
-/* Payload bytes and messages that may wait here for a peer that is slow. */
+/* Payload bytes, messages and descriptors that may wait for a slow peer. */
 #define ION_CHAN_MAX_QUEUED      (4u * 1024u * 1024u)
 #define ION_CHAN_MAX_QUEUED_MSGS 1024u
+#define ION_CHAN_MAX_QUEUED_FDS  512u
 
 /* One line of the message table; the table ends with .name NULL. */
 typedef struct ion_chan_rule {

@@ -17,6 +17,7 @@
 
 #include "os/fd.h"
 #include "os/file.h"
+#include "os/fs_owner.h"
 
 static ion_err_t
 dir_error(ion_errtext_t *why, const char *doing)
@@ -98,19 +99,20 @@ is_empty(int dir)
     return empty;
 }
 
-/* "/", "/var", ...: nothing whose rights we change. */
+/* "/" or something right below it: nothing whose rights we change. */
 static bool
-is_top_level(const char *path)
+is_top_level(int dir)
 {
-    const char *slash = strchr(path + 1, '/');
+    struct stat above;
+    struct stat root;
 
-    return path[0] == '/' && slash == NULL;
+    return fstatat(dir, "..", &above, 0) != 0 || stat("/", &root) != 0 ||
+           (above.st_dev == root.st_dev && above.st_ino == root.st_ino);
 }
 
 /* A directory that was there before us: may we use it, and how wide is it? */
 static ion_err_t
-adopt(
-    int fd, const char *path, const ion_file_owner_t *owner, ion_errtext_t *why)
+adopt(int fd, const ion_file_owner_t *owner, ion_errtext_t *why)
 {
     struct stat st;
     uid_t wanted = owner->uid == (uid_t)-1 ? geteuid() : owner->uid;
@@ -132,7 +134,7 @@ adopt(
     if ((st.st_mode & 07777 & ~owner->mode) == 0) {
         return ION_OK;
     }
-    if ((st.st_mode & S_ISVTX) != 0 || is_top_level(path)) {
+    if ((st.st_mode & S_ISVTX) != 0 || is_top_level(fd)) {
         if ((st.st_mode & 0022) == 0) {
             return ION_OK; /* others can look, but change nothing */
         }
@@ -146,6 +148,35 @@ adopt(
         return dir_error(why, "narrowing its mode");
     }
     return ION_OK;
+}
+
+/*
+ * Can the owner get there?  A directory above it that only root may enter
+ * would show much later, as a file that cannot be written.
+ */
+static ion_err_t
+check_reach(
+    char path[PATH_MAX], const ion_file_owner_t *owner, ion_errtext_t *why)
+{
+    ion_err_t rc = ION_OK;
+    char *slash = path[0] == '/' ? path + 1 : path;
+
+    if (!ion_fs_owner_enter(owner)) {
+        return ION_OK;
+    }
+    for (slash = strchr(slash, '/'); slash != NULL && rc == ION_OK;
+         slash = strchr(slash + 1, '/'))
+    {
+        *slash = '\0';
+        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) != 0) {
+            ion_errtext_set(why, "uid %u may not enter %.180s: %s", owner->uid,
+                path, strerror(errno));
+            rc = ION_DENIED;
+        }
+        *slash = '/';
+    }
+    ion_fs_owner_leave();
+    return rc;
 }
 
 ion_err_t
@@ -173,7 +204,7 @@ ion_file_make_dir(
         return dir_error(why, "opening it");
     }
     if (!made) {
-        rc = adopt(fd, copy, owner, why);
+        rc = adopt(fd, owner, why);
     } else if (fchmod(fd, owner->mode) != 0 ||
                (geteuid() == 0 && owner->uid != (uid_t)-1 &&
                    fchown(fd, owner->uid, owner->gid) != 0))
@@ -182,5 +213,5 @@ ion_file_make_dir(
         (void)rmdir(copy); /* made a moment ago, so empty */
     }
     ion_fd_close(&fd);
-    return rc;
+    return rc != ION_OK ? rc : check_reach(copy, owner, why);
 }

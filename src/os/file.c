@@ -16,11 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "os/fd.h"
+#include "os/fs_owner.h"
 
 /* The errno of a path operation as a code, and in words. */
 static ion_err_t
@@ -113,30 +113,6 @@ ion_file_read(
     return ION_OK;
 }
 
-/* Become the owner on the file system; false: no need, or no right. */
-static bool
-enter_owner(const ion_file_owner_t *owner)
-{
-    if (geteuid() != 0 || owner->uid == (uid_t)-1 || owner->uid == 0) {
-        return false;
-    }
-    if (owner->gid != (gid_t)-1) {
-        (void)setfsgid(owner->gid); /* a refusal shows in the file's group */
-    }
-    (void)setfsuid(owner->uid); /* a refusal: the file is root's */
-    return true;
-}
-
-static void
-leave_owner(void)
-{
-    int saved = errno;
-
-    (void)setfsuid(geteuid()); /* back to what we are: always allowed */
-    (void)setfsgid(getegid());
-    errno = saved;
-}
-
 static bool
 sync_parent(const char *path)
 {
@@ -191,7 +167,7 @@ ion_file_write(const char *path, const void *p, size_t n,
         errno = ENAMETOOLONG;
         return path_error(why);
     }
-    entered = enter_owner(owner);
+    entered = ion_fs_owner_enter(owner);
     fd = mkostemp(tmp, O_CLOEXEC);
     if (fd < 0) {
         rc = path_error(why);
@@ -203,7 +179,7 @@ ion_file_write(const char *path, const void *p, size_t n,
         rc = path_error(why);
     }
     if (entered) {
-        leave_owner();
+        ion_fs_owner_leave();
     }
     return rc;
 }

@@ -53,7 +53,8 @@ ION_NODISCARD ion_err_t ion_file_write(const char *path, const void *p,
  * its mode is narrowed to owner->mode, but never that of a shared (sticky) or
  * top-level directory: a mistyped path must not lock up the machine.
  * Errors: ION_EXISTS something else has that name | ION_DENIED belongs to
- *         somebody else, or no right | ION_SYS (errno).
+ *         somebody else, no right, or (as root) the owner may not enter a
+ *         directory above it | ION_SYS (errno).
  */
 ION_NODISCARD ion_err_t ion_file_make_dir(
     const char *path, const ion_file_owner_t *owner, ion_errtext_t *why);

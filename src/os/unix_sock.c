@@ -9,6 +9,7 @@
 #include "os/unix_sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -126,11 +127,14 @@ ion_unix_connect(const char *path, int *fd)
     if (rc != ION_OK) {
         return rc;
     }
-    s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    /* a full backlog must not keep us waiting for a process that hangs */
+    s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (s < 0) {
         return ION_SYS;
     }
-    if (connect(s, (const struct sockaddr *)&sun, len) == 0) {
+    if (connect(s, (const struct sockaddr *)&sun, len) == 0 &&
+        fcntl(s, F_SETFL, 0) == 0)
+    {
         *fd = s;
         return ION_OK;
     }

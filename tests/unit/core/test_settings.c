@@ -118,6 +118,9 @@ case_user_paths(void)
         { { { "XDG_STATE_HOME", "rel" }, { "HOME", "/h" } }, NULL,
             "/h/.local/state/ionscale", "/h/.local/state/ionscale/control.sock",
             "/h/.local/state/ionscale/ionscale.pid" },
+        { { { "XDG_STATE_HOME", "/bad\xff" }, { "HOME", "/h" } }, NULL,
+            "/h/.local/state/ionscale", "/h/.local/state/ionscale/control.sock",
+            "/h/.local/state/ionscale/ionscale.pid" },
         { { { NULL, NULL } }, "state_dir: /s", "/s", "/s/control.sock",
             "/s/ionscale.pid" },
         { { { NULL, NULL } },
@@ -242,6 +245,11 @@ static const struct {
       "metrics_listen_addr: '127.0.0.1:8081'\n",
         ION_OK, "" },
     { "listen_addr: ':3478'\n", ION_OK, "" }, /* TCP beside STUN's UDP */
+    { "listen_addr: '0.0.0.0:1'\nhttp_listen_addr: '[::1]:1'\n", ION_OK, "" },
+    { "listen_addr: '0.0.0.0:1'\nhttp_listen_addr: '[::]:1'\n", ION_MALF,
+        "FILE:2:19: http_listen_addr: the port of listen_addr\n" },
+    { "listen_addr: '[::]:1'\nhttp_listen_addr: '127.0.0.1:1'\n", ION_MALF,
+        "FILE:2:19: http_listen_addr: the port of listen_addr\n" },
     { "stun_listen_addr: ''\n", ION_OK, "" },
     { "control_socket: "
       "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

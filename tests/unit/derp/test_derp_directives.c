@@ -36,6 +36,36 @@ test_each(void **state)
     conf_sample_close(&s);
 }
 
+typedef struct {
+    const char *name;
+    size_t seen;
+} same_t;
+
+static void
+count_same(void *arg, const ion_directive_t *d)
+{
+    same_t *same = arg;
+
+    same->seen += strcmp(d->name, same->name) == 0 ? 1 : 0;
+}
+
+/* A key served by the relay is not among those of later versions as well. */
+static void
+test_unique(void **state)
+{
+    const ion_conf_table_t table = { .name = derp_module.name,
+        .directives = derp_module.directives };
+
+    (void)state;
+    for (const ion_directive_t *d = derp_module.directives; d->name != NULL;
+         d++) {
+        same_t same = { .name = d->name };
+
+        ion_conf_walk(&table, 1, count_same, &same);
+        assert_int_equal(same.seen, 1);
+    }
+}
+
 /* Taken into use, the whole sample is the default configuration. */
 static void
 test_all_in_use(void **state)
@@ -74,6 +104,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each),
+        cmocka_unit_test(test_unique),
         cmocka_unit_test(test_all_in_use),
     };
 

@@ -271,7 +271,7 @@ test_queue(void **state)
         sent += rc == ION_OK ? 1 : 0;
     }
     assert_int_equal(rc, ION_LIMIT);
-    assert_true(sent > ION_CHAN_MAX_QUEUED_MSGS);
+    assert_true(sent > ION_CHAN_MAX_QUEUED_FDS);
     assert_true(ion_chan_has_unsent(e.far));
     assert_int_equal(ion_chan_flush(e.far), ION_AGAIN);
     (void)close(fd);

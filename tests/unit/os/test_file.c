@@ -318,6 +318,31 @@ test_dir_of_others(void **state)
     assert_int_equal(after.st_uid, 65534);
 }
 
+/* The service user must be able to get there. */
+static void
+test_dir_out_of_reach(void **state)
+{
+    const place_t *place = *state; /* 0700, root's */
+    const ion_file_owner_t nobody = { 0700, 65534, 65534 };
+    ion_errtext_t why = { .msg = "" };
+    char path[128];
+    char expected[160];
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    (void)snprintf(path, sizeof(path), "%s/d", place->dir);
+    (void)snprintf(expected, sizeof(expected),
+        "uid 65534 may not enter %s: Permission denied", place->dir);
+    assert_int_equal(ion_file_make_dir(path, &nobody, &why), ION_DENIED);
+    assert_string_equal(why.msg, expected);
+    assert_int_equal(chmod(place->dir, 0711), 0);
+    assert_int_equal(ion_file_make_dir(path, &nobody, &why), ION_OK);
+    assert_int_equal(
+        ion_file_make_dir("/tmp/../tmp/", &nobody, &why), ION_DENIED);
+    assert_int_equal(rmdir(path), 0);
+}
+
 static void
 test_dir_failure(void **state)
 {
@@ -345,6 +370,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_dir, make_place, remove_place),
         cmocka_unit_test_setup_teardown(
             test_dir_of_others, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(
+            test_dir_out_of_reach, make_place, remove_place),
         cmocka_unit_test_setup_teardown(
             test_dir_failure, make_place, remove_place),
     };

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,6 +97,38 @@ test_serve(void **state)
     (void)close(listener);
 }
 
+/* A server that hangs: told so at once, not waited for. */
+static void
+test_hung(void **state)
+{
+    const place_t *place = *state;
+    ion_errtext_t why = { .msg = "" };
+    ion_err_t rc = ION_OK;
+    int clients[8];
+    size_t n = 0;
+    int listener = -1;
+    int fd = -1;
+
+    assert_int_equal(
+        ion_unix_listen(place->path, 0600, (gid_t)-1, &listener, &why), ION_OK);
+    assert_int_equal(listen(listener, 1), 0);
+    while (n < 8) {
+        rc = ion_unix_connect(place->path, &clients[n]);
+        if (rc != ION_OK) {
+            break;
+        }
+        assert_int_equal(fcntl(clients[n], F_GETFL) & O_NONBLOCK, 0);
+        n++;
+    }
+    assert_int_equal(rc, ION_BUSY);
+    assert_int_equal(
+        ion_unix_listen(place->path, 0600, (gid_t)-1, &fd, &why), ION_EXISTS);
+    while (n > 0) {
+        (void)close(clients[--n]);
+    }
+    (void)close(listener);
+}
+
 static void
 test_not_a_socket(void **state)
 {
@@ -140,6 +173,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_serve, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(test_hung, make_place, remove_place),
         cmocka_unit_test_setup_teardown(
             test_not_a_socket, make_place, remove_place),
         cmocka_unit_test(test_bad_paths),
