@@ -110,16 +110,50 @@ count_kin(void *arg, const dir_found_t *found)
     }
 }
 
-static void
-count_conn(
-    const ion_shm_t *shm, const dir_found_t *found, ion_dir_counts_t *out)
+/* Has the key of the n-th cell certainly no other one? Exact without hashing the key
+ * when no path crosses this bucket and nothing in it has the same tag. */
+static bool
+is_alone(const ion_shm_t *shm, uint32_t bucket, size_t n, uint64_t cell)
+{
+    const dir_bucket_t *b = &shm->bucket[bucket];
+    const dir_bucket_t *before =
+        &shm->bucket[(bucket - 1) & (shm->buckets - 1)];
+    if ((uint32_t)SHM_LOAD(&b->head) != 0 ||
+        (uint32_t)SHM_LOAD(&before->head) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < DIR_CELLS; i++) {
+        if (i != n && SHM_LOAD(&b->cell[i]) >> 40 == cell >> 40) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static dir_kin_t
+find_kin(const ion_shm_t *shm, const dir_found_t *found)
 {
     dir_path_t path = dir_path(shm, &found->key);
     dir_kin_t kin = { .self = found->conn, .is_first = true };
     dir_scan(shm, &path, count_kin, &kin);
+    return kin;
+}
+
+static void
+count_cell(const ion_shm_t *shm, uint32_t bucket, size_t n, uint64_t cell,
+    ion_dir_counts_t *out)
+{
+    dir_found_t found;
+    dir_kin_t kin = { .count = 1, .is_first = true };
+    if (cell == 0 || !dir_read_cell(shm, cell, &found)) {
+        return;
+    }
+    if (!is_alone(shm, bucket, n, cell)) {
+        kin = find_kin(shm, &found);
+    }
     out->conns++;
-    out->preferred += (found->flags & ION_DIR_PREFERRED) != 0;
-    out->not_ideal += (found->flags & ION_DIR_NOT_IDEAL) != 0;
+    out->preferred += (found.flags & ION_DIR_PREFERRED) != 0;
+    out->not_ideal += (found.flags & ION_DIR_NOT_IDEAL) != 0;
     out->keys += kin.is_first;
     if (kin.count > 1) {
         out->dup_conns++;
@@ -133,11 +167,7 @@ ion_dir_count(const ion_shm_t *shm, ion_dir_counts_t *out)
     *out = (ion_dir_counts_t){ .keys = 0 };
     for (uint32_t i = 0; i < shm->buckets; i++) {
         for (size_t n = 0; n < DIR_CELLS; n++) {
-            uint64_t cell = SHM_LOAD(&shm->bucket[i].cell[n]);
-            dir_found_t found;
-            if (cell != 0 && dir_read_cell(shm, cell, &found)) {
-                count_conn(shm, &found, out);
-            }
+            count_cell(shm, i, n, SHM_LOAD(&shm->bucket[i].cell[n]), out);
         }
     }
 }

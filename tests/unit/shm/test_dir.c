@@ -182,6 +182,26 @@ test_65_of_a_key(void **state)
     assert_int_equal(n.dup_conns, 64);
 }
 
+/* The gauges are right whatever the paths look like. */
+static void
+test_counts(void **state)
+{
+    (void)state;
+    ion_dir_counts_t n;
+    uint32_t conns = 0;
+    for (uint32_t key = 0; key < 90; key++) {
+        for (uint32_t i = 0; i <= key % 3 && conns < CLIENTS; i++) {
+            (void)join_key(w[i], key);
+            conns++;
+        }
+        ion_dir_count(w[2], &n);
+        assert_int_equal(n.conns, conns);
+        assert_int_equal(n.keys, key + 1);
+    }
+    assert_int_equal(n.dup_keys, 60);
+    assert_int_equal(n.dup_conns, 150);
+}
+
 static void
 assert_empty_tables(void)
 {
@@ -420,6 +440,7 @@ main(void)
         cmocka_unit_test_setup_teardown(test_one, start, stop),
         cmocka_unit_test_setup_teardown(test_duplicates, start, stop),
         cmocka_unit_test_setup_teardown(test_65_of_a_key, start, stop),
+        cmocka_unit_test_setup_teardown(test_counts, start, stop),
         cmocka_unit_test_setup_teardown(test_full, start, stop),
         cmocka_unit_test(test_path_full),
         cmocka_unit_test_setup_teardown(test_forwarders, start, stop),
