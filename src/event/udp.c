@@ -3,8 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * A reply is sent to the raw socket address its request came from, with the
- * packet info of the request turned round: the kernel wants the same control
- * message back. Link-local requests so keep their interface, too.
+ * packet info of the request: ipi_spec_dst is the local address it came to.
+ * The interface is left to routing, but for link-local addresses.
  */
 #include "event/udp.h"
 
@@ -148,9 +148,9 @@ put_control(struct msghdr *out, int level, int type, const void *p, size_t n)
     out->msg_controllen = CMSG_SPACE(n);
 }
 
-/* The request's packet info, turned round, as the reply's only control. */
+/* The packet info of the request as the only control message of the reply. */
 static void
-turn_round(struct msghdr *in, struct msghdr *out, udp_slot_t *slot)
+use_packet_info(struct msghdr *in, struct msghdr *out, udp_slot_t *slot)
 {
     out->msg_control = slot->control_out;
     out->msg_controllen = 0;
@@ -159,7 +159,6 @@ turn_round(struct msghdr *in, struct msghdr *out, udp_slot_t *slot)
         if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
             struct in_pktinfo info;
             memcpy(&info, CMSG_DATA(c), sizeof(info));
-            info.ipi_spec_dst = info.ipi_addr;
             info.ipi_ifindex = 0;
             put_control(out, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
             return;
@@ -198,7 +197,7 @@ ion_udp_reply(ion_udp_t *u, size_t index, const void *p, size_t n)
         .msg_iov = &slot->iov_out,
         .msg_iovlen = 1,
     };
-    turn_round(in, out, slot);
+    use_packet_info(in, out, slot);
     slot->has_reply = true;
     u->queued++;
     return ION_OK;

@@ -242,7 +242,8 @@ test_silent_connections_of_one_address_are_bounded(void **state)
         const char *other; /* does not */
     } cases[] = {
         { "10.0.0.1:1", "10.0.0.1:2", "10.0.0.2:1" },
-        { "[2001:db8::1]:1", "[2001:db8::ffff]:1", "[2001:db8:0:1::1]:1" },
+        { "[2001:db8::1]:1", "[2001:db8::ffff:0:0:1]:1",
+            "[2001:db8:0:1::1]:1" },
     };
     (void)state;
     for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
