@@ -110,8 +110,8 @@ count_kin(void *arg, const dir_found_t *found)
     }
 }
 
-/* Has the key of the n-th cell certainly no other one? Exact without hashing the key
- * when no path crosses this bucket and nothing in it has the same tag. */
+/* Has the key of the n-th cell certainly no other one? Exact without hashing
+ * the key when no path crosses this bucket and no tag in it is the same. */
 static bool
 is_alone(const ion_shm_t *shm, uint32_t bucket, size_t n, uint64_t cell)
 {
