@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -72,6 +73,8 @@ tls_rig_client_open(tls_rig_client_t *c, int fd, const tls_rig_offer_t *offer)
     if (offer == NULL) {
         offer = &plain_offer;
     }
+    /* the library writes without MSG_NOSIGNAL */
+    (void)signal(SIGPIPE, SIG_IGN);
     memset(c, 0, sizeof(*c));
     c->fd = fd;
     c->ctx = SSL_CTX_new(TLS_client_method());
