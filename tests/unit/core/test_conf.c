@@ -210,6 +210,12 @@ test_bad_values(void **state)
         { "wait: 1500500us",
             "box.wait: \"1500500us\" is not allowed, a "
             "duration (2s, 1m30s) from 100ms to 1m0s is needed" },
+        { "inner: {bare: -1s}",
+            "box.inner.bare: \"-1s\" is not allowed, a duration (2s, 1m30s) "
+            "is needed" },
+        { "inner: {bare: -60000000000}",
+            "box.inner.bare: \"-60000000000\" is not allowed, a duration "
+            "(2s, 1m30s) is needed" },
         { "share: 1.5", "box.share: \"1.5\" is not allowed, a number from 0 "
                         "to 1 is needed" },
         { "mode: medium", "box.mode: \"medium\" is not allowed, slow or fast "

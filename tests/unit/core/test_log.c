@@ -18,7 +18,18 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "core/log.h"
+
+static ion_mono_t now = ION_SEC(1000);
+
+ion_mono_t __wrap_ion_mono_now(void);
+
+ion_mono_t
+__wrap_ion_mono_now(void)
+{
+    return now;
+}
 
 typedef struct {
     int fd; /* what the sink wrote */
@@ -199,14 +210,21 @@ test_keeps_errno(void **state)
     assert_line(f, "info", "core y");
 }
 
-/* Ten lines of a site, then silence; another site is not affected. */
+/* One call site. */
+static void
+bad_frame(const fixture_t *f, int i)
+{
+    ion_log_peer(&f->log, ION_LOG_WARN, 0, "bad frame %d", i);
+}
+
+/* Ten lines of a site, then one a second; another site is not affected. */
 static void
 test_peer_lines(void **state)
 {
     fixture_t *f = *state;
 
     for (int i = 0; i < 100; i++) {
-        ion_log_peer(&f->log, ION_LOG_WARN, 0, "bad frame %d", i);
+        bad_frame(f, i);
     }
     for (int i = 0; i < 10; i++) {
         char rest[32];
@@ -219,6 +237,17 @@ test_peer_lines(void **state)
     assert_line(f, "warn", "core other");
     ion_log_peer(&f->log, ION_LOG_DEBUG, 0, "not at this level");
     assert_string_equal(next_line(f), "");
+
+    /* the next one says how many were held back, the one after does not */
+    now += ION_MS(999);
+    bad_frame(f, 100);
+    assert_string_equal(next_line(f), "");
+    now += ION_MS(1);
+    bad_frame(f, 101);
+    assert_line(f, "warn", "core bad frame 101 suppressed=91");
+    now += ION_SEC(1);
+    bad_frame(f, 102);
+    assert_line(f, "warn", "core bad frame 102");
 }
 
 #define SITE(n) ion_log_peer(&f->log, ION_LOG_WARN, 0, "site " n)

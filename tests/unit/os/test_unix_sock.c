@@ -19,6 +19,20 @@
 
 #include "os/unix_sock.h"
 
+/* Nobody may get in before the file has its rights. */
+int __real_chmod(const char *path, mode_t mode);
+int __wrap_chmod(const char *path, mode_t mode);
+
+int
+__wrap_chmod(const char *path, mode_t mode)
+{
+    struct stat st;
+
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0177, 0);
+    return __real_chmod(path, mode);
+}
+
 typedef struct {
     char dir[64];
     char path[96];
