@@ -522,13 +522,13 @@ give_rights_away(child_t *c)
 static void
 finish(child_t *c)
 {
-    if (c->is_started) {
-        lifecycle_stop(&c->p);
-    }
     for (size_t i = 0; i < OPS_MAX; i++) {
-        if (c->ops[i].done != NULL) {
+        if (c->ops[i].done != NULL) { /* before who asked is stopped */
             c->ops[i].done(c->ops[i].arg, ION_CLOSED, "");
         }
+    }
+    if (c->is_started) {
+        lifecycle_stop(&c->p);
     }
     child_cycle_free(&c->next);
     child_cycle_free(&c->now);
