@@ -477,10 +477,10 @@ test_kill_at_random(void **state)
         (unsigned long long)atomic_load(&board->sleeps));
     assert_string_equal(board->failure, "");
     check_remains(kills);
-    assert_true(kills > 20);
-    assert_true(atomic_load(&board->handovers) > 10 * KEYS);
-    assert_true(atomic_load(&board->packets) > 100);
-    assert_true(atomic_load(&board->sleeps) > 100);
+    assert_true(kills > 5);
+    assert_true(atomic_load(&board->handovers) > 2 * KEYS);
+    assert_true(atomic_load(&board->packets) > 10);
+    assert_true(atomic_load(&board->sleeps) > 10);
     shm_rig_fini(&rig);
     (void)munmap(board, sizeof(*board));
 }
