@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -544,6 +545,31 @@ test_paths(void **state)
     assert_int_equal(rmdir(dir), 0);
 }
 
+/* A working directory that is no text: said so, not found out by a child. */
+static void
+test_odd_directory(void **state)
+{
+    conf_rig_t rig = { .env = { { "HOME", "/home/x" } } };
+    char dir[] = "/tmp/ion-odd-XXXXXX";
+    char odd[64];
+    char cwd[512];
+
+    (void)state;
+    assert_non_null(getcwd(cwd, sizeof(cwd)));
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(odd, sizeof(odd), "%s/a\xff", dir);
+    assert_int_equal(mkdir(odd, 0700), 0);
+    assert_int_equal(chdir(odd), 0);
+    conf_rig_load(&rig, "logging:\n  file: log\n", NULL);
+    assert_int_equal(chdir(cwd), 0);
+    assert_string_equal(conf_rig_notes(&rig),
+        "FILE:2:9: logging.file: \"log\" cannot be made absolute, write it "
+        "in full\n");
+    conf_rig_done(&rig);
+    assert_int_equal(rmdir(odd), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 static void
 test_module_check(void **state)
 {
@@ -607,6 +633,7 @@ main(void)
         cmocka_unit_test(test_nothing_in_it),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_odd_directory),
         cmocka_unit_test(test_module_check),
         cmocka_unit_test(test_hostile),
     };

@@ -137,6 +137,21 @@ case_stay(void)
     NEED(geteuid() == before);
 }
 
+/* Root that stays root keeps the uid and nothing else. */
+static void
+case_root_stays(void)
+{
+    FILE *f = fopen("/proc/self/status", "r");
+    ion_errtext_t why;
+
+    NEED(f != NULL);
+    NEED(ion_priv_drop(NULL, &why) == ION_OK);
+    NEED(geteuid() == 0);
+    NEED(status_hex(f, "CapEff") == 0 && status_hex(f, "CapPrm") == 0);
+    NEED(chroot("/") != 0);
+    (void)fclose(f);
+}
+
 static void
 case_master(void)
 {
@@ -173,6 +188,7 @@ test_drop(void **state)
         skip();
     }
     assert_int_equal(in_child(case_drop_to_nobody), 0);
+    assert_int_equal(in_child(case_root_stays), 0);
 }
 
 static void
