@@ -25,11 +25,22 @@ class Refused(Exception):
 
 
 class Control:
-    def __init__(self, path):
+    def __init__(self, path, patient=True):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(clock.LIMIT)
-        self.sock.connect(path)
         self.req = 0
+        if patient:
+            clock.wait_until(lambda: self._connect(path),
+                             what="room in the control socket's queue")
+        else:
+            self.sock.connect(path)
+
+    def _connect(self, path):
+        try:
+            self.sock.connect(path)
+            return True
+        except BlockingIOError:
+            return False
 
     def send_raw(self, data):
         self.sock.sendall(data)
