@@ -15,7 +15,8 @@
 #include "admin/admin_status.h"
 #include "base/assert.h"
 
-/* a request that the master works on; the client may leave meanwhile */
+/* a request that the master works on; its answer frees it. The client may
+ * leave meanwhile, and so may the keeper. */
 typedef struct admin_op {
     ion_list_t link;
     admin_client_t *client; /* NULL when it has left */
@@ -267,12 +268,9 @@ admin_command_forget_keeper(admin_client_t *c)
 }
 
 void
-admin_command_drop_ops_keeper(admin_keeper_t *k)
+admin_command_leave_ops_keeper(admin_keeper_t *k)
 {
     ION_LIST_FOREACH_SAFE(it, tmp, &k->ops) {
-        admin_op_t *op = ION_CONTAINER_OF(it, admin_op_t, link);
-
-        ion_list_del(&op->link);
-        free(op);
+        ion_list_del(it);
     }
 }

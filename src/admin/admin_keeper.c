@@ -246,7 +246,7 @@ admin_keeper_stop(ion_process_t *p, uint32_t self)
     ION_LIST_FOREACH_SAFE(it, tmp, &k->clients) {
         admin_client_close_keeper(ION_CONTAINER_OF(it, admin_client_t, link));
     }
-    admin_command_drop_ops_keeper(k);
+    admin_command_leave_ops_keeper(k);
     p->module_data[self] = NULL;
     k->magic = 0;
     free(k);

@@ -126,7 +126,8 @@ void admin_command_piece_keeper(admin_client_t *c);
 /* admin_command_forget_keeper -- a client that waits for the master is gone. */
 void admin_command_forget_keeper(admin_client_t *c);
 
-/* admin_command_drop_ops_keeper -- free what the master will not answer. */
-void admin_command_drop_ops_keeper(admin_keeper_t *k);
+/* admin_command_leave_ops_keeper -- the keeper ends before the master has
+ * answered; no client is left that waits. */
+void admin_command_leave_ops_keeper(admin_keeper_t *k);
 
 #endif

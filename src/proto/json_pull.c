@@ -390,55 +390,69 @@ skip_key(json_pull_t *jp)
     }
 }
 
-/* closes what ends here and steps behind the comma before the next value */
-static unsigned
-skip_closers(json_pull_t *jp, uint64_t *is_object, unsigned depth)
+/* containers that are open while a value is skipped */
+typedef struct levels {
+    uint64_t is_object; /* one bit per level, innermost lowest */
+    unsigned depth;
+} levels_t;
+
+/* steps into the container that begins here; true when a value comes next,
+ * false when it was an empty one and lies behind */
+static bool
+open_level(json_pull_t *jp, levels_t *open, bool is_object)
 {
-    while (depth > 0) {
+    if (open->depth == JSON_PULL_DEPTH) {
+        fail(jp);
+        return true;
+    }
+    jp->p++;
+    if (take(jp, is_object ? '}' : ']')) {
+        return false;
+    }
+    open->is_object = open->is_object << 1 | is_object;
+    open->depth++;
+    if (is_object) {
+        skip_key(jp);
+    }
+    return true;
+}
+
+/* behind a value: closes what ends, up to the value behind a comma */
+static void
+close_levels(json_pull_t *jp, levels_t *open)
+{
+    while (open->depth > 0 && !jp->bad) {
+        bool is_object = (open->is_object & 1) != 0;
+
         if (take(jp, ',')) {
-            if (*is_object & 1) {
+            if (is_object) {
                 skip_key(jp);
             }
-            return depth;
+            return;
         }
-        if (!take(jp, *is_object & 1 ? '}' : ']')) {
+        if (!take(jp, is_object ? '}' : ']')) {
             fail(jp);
-            return 0;
         }
-        *is_object >>= 1;
-        depth--;
+        open->is_object >>= 1;
+        open->depth--;
     }
-    return 0;
 }
 
 void
 json_pull_skip(json_pull_t *jp)
 {
-    uint64_t is_object = 0; /* one bit per open level, innermost lowest */
-    unsigned depth = 0;
+    levels_t open = { 0, 0 };
 
     do {
         json_kind_t kind = json_pull_kind(jp);
 
         if (kind != JSON_OBJECT && kind != JSON_ARRAY) {
             skip_scalar(jp);
-        } else if (depth == JSON_PULL_DEPTH) {
-            fail(jp);
-        } else {
-            jp->p++;
-            depth++;
-            is_object = is_object << 1 | (kind == JSON_OBJECT);
-            if (!take(jp, kind == JSON_OBJECT ? '}' : ']')) {
-                if (kind == JSON_OBJECT) {
-                    skip_key(jp);
-                }
-                continue;
-            }
-            is_object >>= 1;
-            depth--;
+        } else if (open_level(jp, &open, kind == JSON_OBJECT)) {
+            continue;
         }
-        depth = skip_closers(jp, &is_object, depth);
-    } while (depth > 0 && !jp->bad);
+        close_levels(jp, &open);
+    } while (open.depth > 0 && !jp->bad);
 }
 
 ion_err_t

@@ -282,11 +282,12 @@ test_client_leaves_before_the_master_answers(void **state)
     close(fd);
     world_pass(&w, 0);
     w.done(w.done_arg, ION_OK, "");
-    /* and one that is never answered: the leak checker looks at the end */
+    /* and one that outlives the keeper: its answer comes all the same */
     fd = world_connect(&w);
     world_send(fd, ADMIN_FRAME_REQUEST, 1, "{\"cmd\":\"reload\"}");
     world_pass(&w, 0);
     world_close(&w);
+    w.done(w.done_arg, ION_CLOSED, "");
     close(fd);
 }
 
