@@ -12,9 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -245,6 +247,51 @@ test_out_of_descriptors(void **state)
     (void)close(listener);
 }
 
+/* A port that needs a right: what would give it is said. */
+static int
+play_unprivileged(void)
+{
+    ion_sock_opts_t opts = { .reuse_port = true, .check_free = true };
+    ion_addr_t a = { .family = 4, .ip = { 127, 0, 0, 1 }, .port = 1 };
+    ion_errtext_t why = { .msg = "" };
+    int fd = -1;
+
+    if (geteuid() == 0 && setresuid(65534, 65534, 65534) != 0) {
+        return 1;
+    }
+    if (ion_sock_listen_tcp(&a, &opts, &fd, &why) != ION_DENIED) {
+        return 2;
+    }
+    return strstr(why.msg, "no right to port 1: choose one above 1023") &&
+                   strstr(why.msg, "setcap cap_net_bind_service=+ep /") &&
+                   strstr(why.msg, "AmbientCapabilities=CAP_NET_BIND_SERVICE")
+               ? 0
+               : 3;
+}
+
+static void
+test_unprivileged(void **state)
+{
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "r");
+    char first[16] = "";
+    pid_t child;
+    int status;
+
+    (void)state;
+    assert_non_null(f);
+    assert_non_null(fgets(first, sizeof(first), f));
+    (void)fclose(f);
+    if (strtol(first, NULL, 10) <= 1) {
+        skip(); /* here everybody may take any port */
+    }
+    child = fork();
+    if (child == 0) {
+        _exit(play_unprivileged());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static void
 test_no_socket(void **state)
 {
@@ -270,6 +317,7 @@ main(void)
         cmocka_unit_test(test_udp),
         cmocka_unit_test(test_not_ours),
         cmocka_unit_test(test_out_of_descriptors),
+        cmocka_unit_test(test_unprivileged),
         cmocka_unit_test(test_no_socket),
     };
 
