@@ -352,6 +352,7 @@ note_handshake(ion_http_conn_t *c)
 {
     if (c->state == HTTP_CONN_HANDSHAKE && ion_stream_is_ready(c->stream)) {
         c->state = HTTP_CONN_READING;
+        c->log.action = NULL;
         http_count(c->server, HTTP_STAT_HANDSHAKES_OK);
     }
 }
@@ -608,28 +609,4 @@ ion_http_take(ion_http_conn_t *c, ion_http_taken_t *out)
     };
     c->stream = NULL;
     leave(c);
-}
-
-const ion_addr_t *
-ion_http_conn_peer(const ion_http_conn_t *c)
-{
-    return &c->peer;
-}
-
-bool
-ion_http_conn_is_tls(const ion_http_conn_t *c)
-{
-    return c->is_tls;
-}
-
-uint32_t
-ion_http_conn_kind(const ion_http_conn_t *c)
-{
-    return c->kind;
-}
-
-ion_http_server_t *
-ion_http_conn_server(const ion_http_conn_t *c)
-{
-    return c->server;
 }

@@ -19,7 +19,6 @@
 #include "http/route.h"
 
 typedef struct ion_http_conn ion_http_conn_t;
-typedef struct ion_http_server ion_http_server_t;
 
 /* One reply; everything borrowed during ion_http_reply. */
 typedef struct ion_http_reply {
@@ -63,18 +62,6 @@ void ion_http_reply_text(ion_http_conn_t *c, int status, const char *body);
  * Errors: none.
  */
 void ion_http_take(ion_http_conn_t *c, ion_http_taken_t *out);
-
-/* ion_http_conn_peer -- the client's address. */
-const ion_addr_t *ion_http_conn_peer(const ion_http_conn_t *c);
-
-/* ion_http_conn_is_tls -- did the request come encrypted? */
-bool ion_http_conn_is_tls(const ion_http_conn_t *c);
-
-/* ion_http_conn_kind -- ION_ROUTE_MAIN, ION_ROUTE_PORT80, ION_ROUTE_METRICS. */
-uint32_t ion_http_conn_kind(const ion_http_conn_t *c);
-
-/* ion_http_conn_server -- the server it belongs to. */
-ion_http_server_t *ion_http_conn_server(const ion_http_conn_t *c);
 
 /*
  * The four headers that browsers want to see, as extra_headers lines; for

@@ -346,9 +346,3 @@ ion_http_server_free(ion_http_server_t **server)
     free(s);
     *server = NULL;
 }
-
-const ion_http_config_t *
-ion_http_server_config(const ion_http_server_t *server)
-{
-    return &server->config;
-}

@@ -142,10 +142,6 @@ void ion_http_server_drain(
 /* ion_http_server_free -- close all, free *server, null it; accepts NULL. */
 void ion_http_server_free(ion_http_server_t **server);
 
-/* ion_http_server_config -- the configuration in use; never NULL. */
-const ion_http_config_t *ion_http_server_config(
-    const ion_http_server_t *server);
-
 /*
  * The life of the HTTP layer in a worker, in the form of a module though it is
  * none: src/main calls it with self == ion_module_count. It serves the routes
