@@ -176,80 +176,79 @@ test_values(void **state)
 }
 
 /* One bad value a line: what is said about it. */
+static const struct {
+    const char *line;
+    const char *note;
+} bad_values[] = {
+    { "flag: maybe", "box.flag: \"maybe\" is not allowed, true or false is "
+                     "needed" },
+    { "flag: 1", "box.flag: \"1\" is not allowed, true or false is "
+                 "needed" },
+    { "count: 10", "box.count: \"10\" is not allowed, none or a number "
+                   "from 2 to 9 is needed" },
+    { "count: 0", "box.count: \"0\" is not allowed, none or a number from "
+                  "2 to 9 is needed" },
+    { "count: -3", "box.count: \"-3\" is not allowed, none or a number "
+                   "from 2 to 9 is needed" },
+    { "count: 3.5", "box.count: \"3.5\" is not allowed, none or a number "
+                    "from 2 to 9 is needed" },
+    { "count: 99999999999999999999",
+        "box.count: \"99999999999999999999\" "
+        "is not allowed, none or a number from 2 to 9 is needed" },
+    { "size: 511", "box.size: \"511\" is not allowed, a size (4096, "
+                   "64KiB) of at least 512, or 0 is needed" },
+    { "size: 5XB", "box.size: \"5XB\" is not allowed, a size (4096, "
+                   "64KiB) of at least 512, or 0 is needed" },
+    { "wait: 5", "box.wait: \"5\" is not allowed, a duration (2s, 1m30s) "
+                 "from 100ms to 1m0s is needed" },
+    { "wait: 61s", "box.wait: \"61s\" is not allowed, a duration (2s, "
+                   "1m30s) from 100ms to 1m0s is needed" },
+    { "wait: -1s", "box.wait: \"-1s\" is not allowed, a duration (2s, "
+                   "1m30s) from 100ms to 1m0s is needed" },
+    { "wait: 1500500us", "box.wait: \"1500500us\" is not allowed, a "
+                         "duration (2s, 1m30s) from 100ms to 1m0s is needed" },
+    { "inner: {bare: -1s}",
+        "box.inner.bare: \"-1s\" is not allowed, a duration (2s, 1m30s) "
+        "is needed" },
+    { "inner: {bare: -60000000000}",
+        "box.inner.bare: \"-60000000000\" is not allowed, a duration "
+        "(2s, 1m30s) is needed" },
+    { "share: 1.5", "box.share: \"1.5\" is not allowed, a number from 0 "
+                    "to 1 is needed" },
+    { "mode: medium", "box.mode: \"medium\" is not allowed, slow or fast "
+                      "is needed" },
+    { "text: [a]", "box.text: a list is not allowed, text is needed" },
+    { "text: {a: b}", "box.text: a map is not allowed, text is needed" },
+    { "text: \"a\\nb\"", "box.text: a control character is in it, one "
+                         "line of text is needed" },
+    { "path: \"a\\x01b\"", "box.path: a control character is in it, one "
+                           "line of text is needed" },
+    { "list: {a: b}", "box.list: nested keys are not allowed, a list is "
+                      "needed" },
+    { "list: [a, [b]]", "box.list: element 2 is a list, text is needed" },
+    { "list: [~]", "box.list: element 1 is null, text is needed" },
+    { "inner: {listen: example.com:80}",
+        "box.inner.listen: "
+        "\"example.com:80\" is not allowed, IP:port, [IPv6]:port, "
+        "localhost:port, :port or \"\" is needed" },
+    { "inner: {listen: ':65536'}",
+        "box.inner.listen: \":65536\" is not "
+        "allowed, IP:port, [IPv6]:port, localhost:port, :port or \"\" is "
+        "needed" },
+    { "inner: 5", "box.inner: a section: keys of its own are needed below "
+                  "it, not an integer" },
+};
+
 static void
 test_bad_values(void **state)
 {
-    static const struct {
-        const char *line;
-        const char *note;
-    } cases[] = {
-        { "flag: maybe", "box.flag: \"maybe\" is not allowed, true or false is "
-                         "needed" },
-        { "flag: 1", "box.flag: \"1\" is not allowed, true or false is "
-                     "needed" },
-        { "count: 10", "box.count: \"10\" is not allowed, none or a number "
-                       "from 2 to 9 is needed" },
-        { "count: 0", "box.count: \"0\" is not allowed, none or a number from "
-                      "2 to 9 is needed" },
-        { "count: -3", "box.count: \"-3\" is not allowed, none or a number "
-                       "from 2 to 9 is needed" },
-        { "count: 3.5", "box.count: \"3.5\" is not allowed, none or a number "
-                        "from 2 to 9 is needed" },
-        { "count: 99999999999999999999",
-            "box.count: \"99999999999999999999\" "
-            "is not allowed, none or a number from 2 to 9 is needed" },
-        { "size: 511", "box.size: \"511\" is not allowed, a size (4096, "
-                       "64KiB) of at least 512, or 0 is needed" },
-        { "size: 5XB", "box.size: \"5XB\" is not allowed, a size (4096, "
-                       "64KiB) of at least 512, or 0 is needed" },
-        { "wait: 5", "box.wait: \"5\" is not allowed, a duration (2s, 1m30s) "
-                     "from 100ms to 1m0s is needed" },
-        { "wait: 61s", "box.wait: \"61s\" is not allowed, a duration (2s, "
-                       "1m30s) from 100ms to 1m0s is needed" },
-        { "wait: -1s", "box.wait: \"-1s\" is not allowed, a duration (2s, "
-                       "1m30s) from 100ms to 1m0s is needed" },
-        { "wait: 1500500us",
-            "box.wait: \"1500500us\" is not allowed, a "
-            "duration (2s, 1m30s) from 100ms to 1m0s is needed" },
-        { "inner: {bare: -1s}",
-            "box.inner.bare: \"-1s\" is not allowed, a duration (2s, 1m30s) "
-            "is needed" },
-        { "inner: {bare: -60000000000}",
-            "box.inner.bare: \"-60000000000\" is not allowed, a duration "
-            "(2s, 1m30s) is needed" },
-        { "share: 1.5", "box.share: \"1.5\" is not allowed, a number from 0 "
-                        "to 1 is needed" },
-        { "mode: medium", "box.mode: \"medium\" is not allowed, slow or fast "
-                          "is needed" },
-        { "text: [a]", "box.text: a list is not allowed, text is needed" },
-        { "text: {a: b}", "box.text: a map is not allowed, text is needed" },
-        { "text: \"a\\nb\"", "box.text: a control character is in it, one "
-                             "line of text is needed" },
-        { "path: \"a\\x01b\"", "box.path: a control character is in it, one "
-                               "line of text is needed" },
-        { "list: {a: b}", "box.list: nested keys are not allowed, a list is "
-                          "needed" },
-        { "list: [a, [b]]", "box.list: element 2 is a list, text is needed" },
-        { "list: [~]", "box.list: element 1 is null, text is needed" },
-        { "inner: {listen: example.com:80}",
-            "box.inner.listen: "
-            "\"example.com:80\" is not allowed, IP:port, [IPv6]:port, "
-            "localhost:port, :port or \"\" is needed" },
-        { "inner: {listen: ':65536'}",
-            "box.inner.listen: \":65536\" is not "
-            "allowed, IP:port, [IPv6]:port, localhost:port, :port or \"\" is "
-            "needed" },
-        { "inner: 5", "box.inner: a section: keys of its own are needed below "
-                      "it, not an integer" },
-    };
-
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof(bad_values) / sizeof(bad_values[0]); i++) {
         conf_rig_t rig = rig_with_box();
         char text[256];
         const char *note;
 
-        (void)snprintf(text, sizeof(text), "box:\n  %s\n", cases[i].line);
+        (void)snprintf(text, sizeof(text), "box:\n  %s\n", bad_values[i].line);
         conf_rig_load(&rig, text, NULL);
         assert_int_equal(rig.rc, ION_MALF);
         assert_null(rig.conf);
@@ -257,8 +256,9 @@ test_bad_values(void **state)
         note = conf_rig_notes(&rig);
         assert_memory_equal(note, "FILE:2:", 7);
         note = strstr(note, ": ") + 2;
-        assert_memory_equal(note, cases[i].note, strlen(cases[i].note));
-        assert_string_equal(note + strlen(cases[i].note), "\n");
+        assert_memory_equal(
+            note, bad_values[i].note, strlen(bad_values[i].note));
+        assert_string_equal(note + strlen(bad_values[i].note), "\n");
         conf_rig_done(&rig);
     }
 }
