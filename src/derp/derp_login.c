@@ -144,7 +144,7 @@ derp_login_finish(derp_session_t *s, const uint8_t *p, size_t n)
             s, DERP_STAT_LOGIN_FAILED, "the ClientInfo is too short for a box");
         return;
     }
-    rc = ion_box_shared(&w->secret, &s->st.key, shared);
+    rc = ion_box_shared(derp_worker_secret(w), &s->st.key, shared);
     if (rc == ION_OK) {
         rc = read_info(
             shared, w->pool, p + DERP_KEY_LEN, n - DERP_KEY_LEN, &info);

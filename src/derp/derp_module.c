@@ -148,6 +148,7 @@ const ion_module_t derp_module = {
     .stat_count = DERP_STAT_COUNT,
     .routes = derp_routes,
     .start = derp_worker_start,
+    .prepare = derp_worker_prepare,
     .commit = derp_worker_commit,
     .drain = derp_worker_drain,
     .stop = derp_worker_stop,

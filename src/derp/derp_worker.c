@@ -231,17 +231,36 @@ note_limits(derp_worker_t *w)
     return is_new;
 }
 
-static ion_err_t
-take_key(derp_worker_t *w, ion_errtext_t *err)
+static const ion_secret_key_t *
+key_of(const ion_cycle_t *cycle)
 {
-    const ion_blob_t *blob = ion_cycle_blob(w->p->cycle, "derp.key");
+    const ion_blob_t *blob = ion_cycle_blob(cycle, "derp.key");
 
-    if (blob == NULL || blob->len != sizeof(w->secret.b)) {
+    if (blob == NULL || blob->len != sizeof(ion_secret_key_t)) {
+        return NULL;
+    }
+    return (const ion_secret_key_t *)(const void *)blob->p;
+}
+
+const ion_secret_key_t *
+derp_worker_secret(const derp_worker_t *w)
+{
+    const ion_secret_key_t *key = key_of(w->p->cycle);
+
+    ION_ASSERT(key != NULL); /* start and prepare have looked */
+    return key;
+}
+
+static ion_err_t
+public_key_of(const ion_cycle_t *cycle, ion_key_t *out, ion_errtext_t *err)
+{
+    const ion_secret_key_t *key = key_of(cycle);
+
+    if (key == NULL) {
         ion_errtext_set(err, "derp: the master handed over no server key");
         return ION_NOTFOUND;
     }
-    memcpy(w->secret.b, blob->p, sizeof(w->secret.b));
-    ion_key_public(&w->secret, &w->public);
+    ion_key_public(key, out);
     return ION_OK;
 }
 
@@ -299,7 +318,6 @@ worker_free(derp_worker_t **worker)
     ion_slab_free(&w->routes);
     free(w->by_record);
     free(w->suspects);
-    ion_secret_key_wipe(&w->secret);
     w->magic = 0;
     ion_loop_reap(w->loop, &w->reap, on_reap);
     *worker = NULL;
@@ -341,7 +359,7 @@ derp_worker_start(ion_process_t *p, uint32_t self, ion_errtext_t *err)
         return ION_NOMEM;
     }
     worker_init(w, p, self);
-    rc = take_key(w, err);
+    rc = public_key_of(p->cycle, &w->public, err);
     if (rc == ION_OK) {
         rc = make_tables(w);
     }
@@ -360,6 +378,26 @@ derp_worker_start(ion_process_t *p, uint32_t self, ion_errtext_t *err)
     ion_loop_hook_add(w->loop, &w->hook);
     p->module_data[self] = w;
     (void)note_limits(w);
+    return ION_OK;
+}
+
+ion_err_t
+derp_worker_prepare(ion_process_t *p, uint32_t self, const ion_cycle_t *next,
+    ion_errtext_t *err)
+{
+    const derp_worker_t *w = p->module_data[self];
+    ion_key_t public;
+    ion_err_t rc = public_key_of(next, &public, err);
+
+    if (rc != ION_OK) {
+        return rc;
+    }
+    if (!ion_key_eq(&public, &w->public)) {
+        ion_errtext_set(err,
+            "derp: the server key cannot change while clients are connected; "
+            "restart instead");
+        return ION_DENIED;
+    }
     return ION_OK;
 }
 

@@ -40,8 +40,7 @@ typedef struct derp_worker {
     struct ion_shm *shm;
     uint64_t *stats; /* the module's first counter */
     ion_log_t log;
-    ion_secret_key_t secret;
-    ion_key_t public;
+    ion_key_t public; /* the secret key stays in the cycle's blob */
 
     ion_fabric_t *fabric;
     ion_fabric_sink_t sink;
@@ -86,16 +85,22 @@ typedef struct derp_worker {
  * callbacks; see core/module.h.
  *
  * Errors: start: ION_NOTFOUND no server key was handed over | ION_NOMEM |
- *         ION_SYS; *err says what.
+ *         ION_SYS; *err says what. prepare: ION_NOTFOUND likewise |
+ *         ION_DENIED the next cycle has another server key.
  */
 ION_NODISCARD ion_err_t derp_worker_start(
     ion_process_t *p, uint32_t self, ion_errtext_t *err);
+ION_NODISCARD ion_err_t derp_worker_prepare(ion_process_t *p, uint32_t self,
+    const ion_cycle_t *next, ion_errtext_t *err);
 void derp_worker_commit(ion_process_t *p, uint32_t self);
 void derp_worker_drain(ion_process_t *p, uint32_t self);
 void derp_worker_stop(ion_process_t *p, uint32_t self);
 
 /* derp_worker_of -- the worker of a process that was started.  Errors: none. */
 derp_worker_t *derp_worker_of(ion_process_t *p);
+
+/* derp_worker_secret -- the server's key; borrowed, never kept. */
+const ion_secret_key_t *derp_worker_secret(const derp_worker_t *w);
 
 /* derp_worker_conf -- the configuration in force; never kept. */
 const derp_conf_t *derp_worker_conf(const derp_worker_t *w);

@@ -187,6 +187,8 @@ derp_rig_reload(derp_rig_t *rig, const char *yaml)
     rig->cycle.conf = rig->conf;
     for (size_t i = 0; i < rig->count; i++) {
         if (!rig->worker[i].is_dead) {
+            ION_ASSERT(derp_module.prepare(
+                           &rig->worker[i].p, 0, &rig->cycle, NULL) == ION_OK);
             derp_module.commit(&rig->worker[i].p, 0);
         }
     }

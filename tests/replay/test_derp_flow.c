@@ -373,6 +373,35 @@ test_T49_reload_of_the_rate(void **state)
     finish();
 }
 
+/* A cycle without our key, or with another one, is refused. */
+static void
+test_reload_keeps_the_server_key(void **state)
+{
+    ion_secret_key_t other;
+    ion_key_t public;
+    ion_errtext_t err = { "" };
+    ion_process_t *p;
+    ion_blob_t blob;
+    ion_cycle_t next;
+
+    (void)state;
+    start(NULL, 1);
+    p = &rig.worker[0].p;
+    next = rig.cycle;
+    assert_int_equal(derp_module.prepare(p, 0, &next, &err), ION_OK);
+    next.blob_count = 0;
+    assert_int_equal(derp_module.prepare(p, 0, &next, &err), ION_NOTFOUND);
+    assert_non_null(strstr(err.msg, "no server key"));
+    derp_rig_keys(77, &other, &public);
+    blob = rig.blob;
+    blob.p = other.b;
+    next.blobs = &blob;
+    next.blob_count = 1;
+    assert_int_equal(derp_module.prepare(p, 0, &next, &err), ION_DENIED);
+    assert_non_null(strstr(err.msg, "restart"));
+    finish();
+}
+
 /* While a client waits for its rate its end is noticed. */
 static void
 test_rate_limit_notices_the_end(void **state)
@@ -600,6 +629,7 @@ main(void)
         cmocka_unit_test(test_T48_rate_limit),
         cmocka_unit_test(test_rate_limit_holds_input),
         cmocka_unit_test(test_T49_reload_of_the_rate),
+        cmocka_unit_test(test_reload_keeps_the_server_key),
         cmocka_unit_test(test_rate_limit_notices_the_end),
         cmocka_unit_test(test_T53_keepalive),
         cmocka_unit_test(test_half_frames_are_bounded),
