@@ -11,7 +11,7 @@ import pytest
 
 from kit import certs, proc, wire
 from kit.clock import wait_until
-from kit.placement import CROSS, place
+from kit.placement import CROSS, place, place_one
 from kit.traffic import Traffic
 
 
@@ -194,21 +194,16 @@ def test_workers_up_and_down(server):
         wait_until(lambda: len(one.pids("worker")) == 3)
         traffic.progress()
         # The third worker gets its share of the newcomers.
-        c = None
-        for _ in range(200):
-            c = one.client()
-            if one.worker_of(c) == 2:
-                break
-            c.close()
-        assert one.worker_of(c) == 2
-        c.roundtrip(one.client())
+        c = place_one(one, lambda index: index == 2)
+        d = place_one(one, lambda index: index != 2)
+        c.roundtrip(d)
         traffic.progress()
         third = one.pid("worker", 2)
         one.reconfigure({"workers": 2})
         # Sessions cannot move yet: the retired worker drains.
         states = {item["pid"]: item["state"] for item in one.processes()}
         assert states[third] == "draining"
-        c.roundtrip(one.client())
+        c.roundtrip(d)
         for _ in range(30):
             assert one.worker_of(one.client()) in (0, 1)
         traffic.progress()

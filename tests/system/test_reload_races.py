@@ -1,0 +1,96 @@
+"""Reload in place: deaths, ends and late answers in the middle of a round.
+
+SPDX-License-Identifier: BSD-2-Clause
+
+A worker that is stopped owes its answer, and so holds the round open for
+as long as a test needs.
+"""
+
+import contextlib
+import re
+import signal
+import subprocess
+
+import pytest
+
+from kit import clock, daemon, proc
+from kit.clock import wait_until
+
+ROUND = {"home": "page"}
+
+
+@contextlib.contextmanager
+def in_round(one, conf=None):
+    """In the middle of a reload: everybody but worker 0 has answered."""
+    slow = one.pid("worker")
+    one.write_conf(conf or ROUND)
+    proc.kill(slow, signal.SIGSTOP)
+    try:
+        one.notified.clear()
+        one.process.send_signal(signal.SIGHUP)
+        one.wait_notify("RELOADING=1")
+        yield slow
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            proc.kill(slow, signal.SIGCONT)
+
+
+def ups(one):
+    """How many processes have come up so far."""
+    return len(re.findall(r" is up \(pid ", one.log()))
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+def test_an_end_in_a_round_starts_nobody(server, number):
+    one = server()
+    before = ups(one)
+    with in_round(one):
+        one.process.send_signal(number)
+        one.wait_notify("STOPPING=1")
+    assert one.wait_exit() == 0
+    assert ups(one) == before
+    assert "ionscale is ending" in one.log()
+    assert "did not end in time" not in one.log()
+
+
+def test_a_command_hears_that_the_end_came_first(server):
+    """Its reload waits for the round to be over, and there is no more."""
+    one = server()
+    with in_round(one):
+        command = subprocess.Popen(
+            [daemon.BINARY, "reload", "--socket", one.control_path],
+            env=daemon.clean_env(), text=True, stderr=subprocess.PIPE)
+        one.wait_log("reload asked for by a command")
+        one.process.send_signal(signal.SIGQUIT)
+        one.wait_notify("STOPPING=1")
+        _, text = command.communicate(timeout=clock.LIMIT)
+    assert command.returncode == 1
+    assert "ionscale is ending" in text
+    assert one.wait_exit() == 0
+
+
+def test_who_starts_in_a_round_gets_its_outcome(server):
+    """A worker dies in the round; its successor ends up with the rest."""
+    one = server()
+    if one.workers == 1:
+        pytest.skip("needs a second worker")
+    one.allow(r"worker 1 \(pid \d+\) killed by signal 9")
+    survivors = {item["index"]: item["pid"] for item in one.processes("worker")
+                 if item["index"] != 1}
+    client = one.client()
+    with in_round(one):
+        victim = one.pid("worker", 1)
+        lost = one.worker_of(client) == 1
+        proc.kill(victim)
+        wait_until(lambda: one.pid("worker", 1) != victim)
+        one.wait_log(rf"(?s)pid {victim}\) killed.*worker 1 is up")
+    one.wait_log("configuration reloaded")
+
+    def all_have_it():
+        for _ in range(20 * one.workers):
+            assert one.http().get("/").body != b""
+        return True
+    wait_until(all_have_it)
+    for index, pid in survivors.items():
+        assert one.pid("worker", index) == pid
+    assert lost or client.is_open()
