@@ -52,6 +52,7 @@ typedef struct child {
     ion_timer_t drain_timer;
     child_cycle_t *now;
     child_cycle_t *next;
+    uint64_t round;   /* the master's number of next: answers carry it */
     bool is_prepared; /* next has been prepared by all parts */
     bool is_started;
     uint32_t parts_busy;
@@ -105,7 +106,7 @@ answer(child_t *c, uint16_t type, uint64_t generation, const char *text)
     if (n > 0) {
         memcpy(buf + sizeof(msg), text, n);
     }
-    if (ion_chan_send(c->chan, type, 0,
+    if (ion_chan_send(c->chan, type, c->round,
             &(ion_chan_body_t){ .p = buf, .n = sizeof(msg) + n }) != ION_OK)
     {
         leave(c, 1); /* the master is gone */
@@ -267,6 +268,7 @@ on_cycle(child_t *c, const ion_chan_msg_t *msg)
     ion_msg_cycle_t begin;
     memcpy(&begin, msg->data, sizeof(begin));
     on_abort(c);
+    c->round = msg->req;
     if (child_cycle_new(&begin, &c->next) != ION_OK) {
         answer(c, ION_MSG_REFUSED, begin.generation, "no memory for a cycle");
     }

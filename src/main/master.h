@@ -61,6 +61,7 @@ typedef struct kid {
     ion_io_t chan_io;
     ion_io_t pid_io;
     ion_timer_t deadline; /* to become live */
+    bool in_round;        /* was there when the round began */
     bool owes;            /* an answer in the round's present phase */
     ion_mono_t live_at;
     uint64_t last_beat;
@@ -87,8 +88,9 @@ typedef enum {
 typedef struct {
     round_phase_t phase;
     want_t why;
-    bundle_t *next; /* owned; NULL: the bundle in force, sent again */
-    int log_fd;     /* the next bundle's log file, -1 = unchanged */
+    uint64_t serial; /* answers carry it: late ones do not count */
+    bundle_t *next;  /* owned; NULL: the bundle in force, sent again */
+    int log_fd;      /* the next bundle's log file, -1 = unchanged */
     ion_timer_t deadline;
     ion_sb_t lines; /* reasons for a refusal */
     origin_t origins[MASTER_ORIGINS];
@@ -199,11 +201,17 @@ void master_want_reload(master_t *m, const origin_t *origin);
 /* master_next_round -- begin a round that waits, if nothing is in its way. */
 void master_next_round(master_t *m);
 
-/* master_round_ready, _switched, _refused, _lost -- answers of a kid, or its
- * death. */
-void master_round_ready(kid_t *kid);
-void master_round_switched(kid_t *kid);
-void master_round_refused(kid_t *kid, ion_str_t text);
+/*
+ * master_round_cancel -- the end has begun: a round that nobody has switched
+ * to is over, one that was told to switch is in force; who waits is answered.
+ */
+void master_round_cancel(master_t *m);
+
+/* master_round_ready, _switched, _refused, _lost -- answers of a kid to the
+ * round of that serial, or its death. */
+void master_round_ready(kid_t *kid, uint64_t serial);
+void master_round_switched(kid_t *kid, uint64_t serial);
+void master_round_refused(kid_t *kid, uint64_t serial, ion_str_t text);
 void master_round_lost(kid_t *kid);
 
 /* master_round_deadline -- answers that were due have not come. */

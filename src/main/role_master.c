@@ -99,9 +99,10 @@ stop(master_t *m, const char *why)
         return;
     }
     ion_log(&m->log, ION_LOG_NOTICE, 0, "stopping: %s", why);
-    master_notify(m, "STOPPING=1");
     m->state = MASTER_STOPPING;
     no_more_seats(m);
+    master_round_cancel(m);
+    master_notify(m, "STOPPING=1");
     ION_LIST_FOREACH(it, &m->kids) {
         dismiss(ION_CONTAINER_OF(it, kid_t, link));
     }
@@ -136,13 +137,17 @@ close_listeners(master_t *m)
 static void
 quit(master_t *m, const char *why)
 {
+    if (m->state == MASTER_STARTING) {
+        stop(m, why); /* nobody is there to wait for */
+    }
     if (m->state != MASTER_RUNNING) {
         return;
     }
     ion_log(&m->log, ION_LOG_NOTICE, 0, "shutting down gracefully: %s", why);
-    master_notify(m, "STOPPING=1");
     m->state = MASTER_QUITTING;
     no_more_seats(m);
+    master_round_cancel(m);
+    master_notify(m, "STOPPING=1");
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
         if (kid->role == ION_ROLE_KEEPER) {

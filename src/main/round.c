@@ -6,9 +6,10 @@
  * One round at a time, and none while a process is starting: there is always
  * one bundle in force everywhere.  One "no", or an answer that does not come,
  * and the round is over with nothing changed.  After the switch has been told
- * there is no way back: who does not answer then is killed, and its successor
- * starts with the new bundle.  Ticket rotation and minding send the bundle in
- * force through the same gate.
+ * there is no way back: who does not answer then is killed.  A process that
+ * starts during a round, in the place of a dead one, gets the bundle that was
+ * in force and takes no part; another round brings it to the rest.  Ticket
+ * rotation and minding send the bundle in force through the same gate.
  */
 #include "main/master.h"
 
@@ -53,7 +54,7 @@ tell_all(master_t *m, uint16_t type)
     const ion_msg_cycle_t msg = { .generation = bundle_of(m)->generation };
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
-        if (is_target(kid)) {
+        if (kid->in_round && is_target(kid)) {
             master_kid_send(kid, type, 0, &msg, sizeof(msg));
         }
     }
@@ -108,6 +109,7 @@ end_round(master_t *m)
     ion_sb_reset(&r->lines);
     ION_LIST_FOREACH(it, &m->kids) {
         ION_CONTAINER_OF(it, kid_t, link)->owes = false;
+        ION_CONTAINER_OF(it, kid_t, link)->in_round = false;
     }
     master_notify(m, "READY=1");
 }
@@ -147,12 +149,28 @@ follow_workers(master_t *m)
     }
 }
 
+/* Did somebody start in mid-round, with the bundle that was in force then? */
+static bool
+has_latecomer(const master_t *m)
+{
+    ION_LIST_FOREACH(it, &m->kids) {
+        const kid_t *kid = ION_CONTAINER_OF(it, const kid_t, link);
+        if (!kid->in_round && kid->state != KID_LEAVING) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 complete_round(master_t *m)
 {
     round_t *r = &m->round;
     bundle_t *old = m->now;
     if (r->next != NULL) {
+        if (has_latecomer(m)) {
+            m->wants |= WANT_MINDING; /* sends what is in force to all */
+        }
         m->now = r->next;
         r->next = NULL;
         bundle_free(&old); /* its sockets close here, if nobody kept them */
@@ -165,7 +183,9 @@ complete_round(master_t *m)
     }
     tell_origins(m, ION_OK);
     end_round(m);
-    follow_workers(m);
+    if (m->state == MASTER_RUNNING) {
+        follow_workers(m);
+    }
 }
 
 /* From here on the new bundle is in force; the log goes first. */
@@ -186,7 +206,7 @@ start_switch(master_t *m)
     }
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
-        kid->owes = is_target(kid);
+        kid->owes = kid->in_round && is_target(kid);
     }
     ion_timer_set(m->loop, &r->deadline, ion_loop_now(m->loop) + PREPARE_LIMIT);
     tell_all(m, ION_MSG_SWITCH);
@@ -209,19 +229,27 @@ go_on(master_t *m)
     }
 }
 
-void
-master_round_ready(kid_t *kid)
+/* Does kid answer to the present phase of the present round? */
+static bool
+is_answer(const kid_t *kid, uint64_t serial, round_phase_t phase)
 {
-    if (kid->master->round.phase == ROUND_PREPARE) {
+    const round_t *r = &kid->master->round;
+    return kid->owes && r->phase == phase && r->serial == serial;
+}
+
+void
+master_round_ready(kid_t *kid, uint64_t serial)
+{
+    if (is_answer(kid, serial, ROUND_PREPARE)) {
         kid->owes = false;
         go_on(kid->master);
     }
 }
 
 void
-master_round_switched(kid_t *kid)
+master_round_switched(kid_t *kid, uint64_t serial)
 {
-    if (kid->master->round.phase == ROUND_SWITCH) {
+    if (is_answer(kid, serial, ROUND_SWITCH)) {
         kid->owes = false;
         go_on(kid->master);
     }
@@ -237,10 +265,10 @@ master_round_lost(kid_t *kid)
 }
 
 void
-master_round_refused(kid_t *kid, ion_str_t text)
+master_round_refused(kid_t *kid, uint64_t serial, ion_str_t text)
 {
     master_t *m = kid->master;
-    if (m->round.phase != ROUND_PREPARE) {
+    if (!is_answer(kid, serial, ROUND_PREPARE)) {
         return;
     }
     ion_sb_addf(&m->round.lines, "%s %u: %.*s\n",
@@ -282,10 +310,12 @@ start_prepare(master_t *m)
 {
     round_t *r = &m->round;
     r->phase = ROUND_PREPARE;
+    r->serial++;
     ion_timer_set(m->loop, &r->deadline, ion_loop_now(m->loop) + PREPARE_LIMIT);
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
         if (is_target(kid)) {
+            kid->in_round = true;
             kid->owes = true;
             master_kid_cycle(kid, bundle_of(m));
         }
@@ -413,6 +443,33 @@ take_want(master_t *m)
     return 0;
 }
 
+static void
+take_waiting(master_t *m)
+{
+    round_t *r = &m->round;
+    memcpy(r->origins, m->waiting, sizeof(r->origins));
+    r->origin_count = m->waiting_count;
+    m->waiting_count = 0;
+}
+
+void
+master_round_cancel(master_t *m)
+{
+    static const char reason[] = "ionscale is ending\n";
+    round_t *r = &m->round;
+    if (r->phase == ROUND_SWITCH) {
+        complete_round(m);
+    } else if (r->phase == ROUND_PREPARE) {
+        ion_sb_addz(&r->lines, reason);
+        tell_all(m, ION_MSG_ABORT);
+        refuse_round(m);
+    }
+    ion_sb_addz(&r->lines, reason);
+    take_waiting(m);
+    tell_origins(m, ION_DENIED);
+    ion_sb_reset(&r->lines);
+}
+
 void
 master_next_round(master_t *m)
 {
@@ -423,9 +480,7 @@ master_next_round(master_t *m)
         r->why = take_want(m);
         r->log_fd = -1;
         if (r->why == WANT_RELOAD) {
-            memcpy(r->origins, m->waiting, sizeof(r->origins));
-            r->origin_count = m->waiting_count;
-            m->waiting_count = 0;
+            take_waiting(m);
         }
         if (make_next(m) != ION_OK) {
             refuse_round(m);

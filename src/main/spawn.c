@@ -178,7 +178,7 @@ master_kid_cycle(kid_t *kid, const bundle_t *b)
     for (size_t i = 0; i < b->socket_count; i++) {
         msg.socket_count += gets_socket(kid, b->sockets[i], &with_fd) ? 1 : 0;
     }
-    rc = ion_chan_send(kid->chan, ION_MSG_CYCLE, 0,
+    rc = ion_chan_send(kid->chan, ION_MSG_CYCLE, kid->master->round.serial,
         &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) });
     if (rc == ION_OK) {
         rc = send_blobs(kid, b);

@@ -126,22 +126,22 @@ master_is_settled(const master_t *m)
 }
 
 static void
-on_ready(kid_t *kid, const ion_msg_cycle_t *msg)
+on_ready(kid_t *kid, uint64_t serial, const ion_msg_cycle_t *msg)
 {
     if (kid->state == KID_STARTING) {
         ion_slots_set_state(kid->master->shm, kid->slot, ION_SLOT_LIVE);
         master_kid_send(kid, ION_MSG_SWITCH, 0, msg, sizeof(*msg));
         return;
     }
-    master_round_ready(kid);
+    master_round_ready(kid, serial);
 }
 
 static void
-on_switched(kid_t *kid)
+on_switched(kid_t *kid, uint64_t serial)
 {
     master_t *m = kid->master;
     if (kid->state != KID_STARTING) {
-        master_round_switched(kid);
+        master_round_switched(kid, serial);
         return;
     }
     kid->state = KID_LIVE;
@@ -168,7 +168,7 @@ on_refused(kid_t *kid, const ion_chan_msg_t *msg)
             role_word(kid->role), kid->index, ION_STR_ARG(text));
         return; /* it exits by itself */
     }
-    master_round_refused(kid, text);
+    master_round_refused(kid, msg->req, text);
 }
 
 static void
@@ -179,10 +179,10 @@ on_kid_message(kid_t *kid, const ion_chan_msg_t *msg)
     switch (msg->rule->type) {
     case ION_MSG_READY:
         memcpy(&cycle, msg->data, sizeof(cycle));
-        on_ready(kid, &cycle);
+        on_ready(kid, msg->req, &cycle);
         break;
     case ION_MSG_SWITCHED:
-        on_switched(kid);
+        on_switched(kid, msg->req);
         break;
     case ION_MSG_REFUSED:
         on_refused(kid, msg);
@@ -328,6 +328,19 @@ find_minder(seat_t *seat)
     return NULL;
 }
 
+/* What a seat without a kid minded is minded by another from now on. */
+static void
+orphan_minded(seat_t *seat)
+{
+    master_t *m = seat->master;
+    for (uint32_t i = 0; i < m->seat_count; i++) {
+        if (m->seats[i].minder == seat) {
+            m->seats[i].minder = find_minder(&m->seats[i]);
+            m->wants |= WANT_MINDING;
+        }
+    }
+}
+
 /* Returns: milliseconds to wait before the seat is filled again. */
 static uint32_t
 count_death(seat_t *seat, const kid_t *kid)
@@ -358,13 +371,7 @@ refill_seat(seat_t *seat, const kid_t *kid)
 {
     master_t *m = seat->master;
     uint32_t ms = count_death(seat, kid);
-    /* a minder's own seat: what it minded is orphaned with it */
-    for (uint32_t i = 0; i < m->seat_count; i++) {
-        if (m->seats[i].minder == seat) {
-            m->seats[i].minder = find_minder(&m->seats[i]);
-            master_want(m, WANT_MINDING);
-        }
-    }
+    orphan_minded(seat);
     if (ms == 0) {
         master_fill_seat(seat);
         return;
@@ -472,10 +479,16 @@ master_vacate_seat(seat_t *seat)
     seat->is_wanted = false;
     seat->kid = NULL;
     ion_timer_cancel(seat->master->loop, &seat->restart);
+    orphan_minded(seat);
     if (kid == NULL) {
         return;
     }
     kid->seat = NULL;
+    if (kid->state == KID_STARTING) { /* it serves nobody yet */
+        kid->state = KID_LEAVING;
+        master_kid_send(kid, ION_MSG_EXIT, 0, NULL, 0);
+        return;
+    }
     kid->state = KID_DRAINING;
     ion_slots_set_state(seat->master->shm, kid->slot, ION_SLOT_DRAINING);
     master_kid_send(kid, ION_MSG_DRAIN, 0, NULL, 0);
