@@ -24,6 +24,7 @@
 
 #include "cli/cli.h"
 #include "core/module.h"
+#include "os/pidfile.h"
 #include "os/unix_sock.h"
 #include "proto/admin_frame.h"
 
@@ -535,6 +536,91 @@ test_where_the_daemon_is(void **state)
 }
 
 static void
+on_quit(int number)
+{
+    _exit(number);
+}
+
+/* a master without a keeper: it holds the pid file and takes signals */
+static pid_t
+start_master(const char *pid_path)
+{
+    int ready[2];
+    char c;
+    pid_t pid;
+
+    assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+    pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        ion_pidfile_t *file;
+        ion_errtext_t why;
+        pid_t holder;
+
+        alarm(20); /* never longer than the test may take */
+        (void)signal(SIGQUIT, on_quit);
+        (void)signal(SIGTERM, on_quit);
+        if (ion_pidfile_open(pid_path, &holder, &file, &why) != ION_OK ||
+            write(ready[1], "x", 1) != 1)
+        {
+            _exit(1);
+        }
+        for (;;) {
+            (void)pause();
+        }
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &c, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void
+test_stop_and_quit_by_the_pid_file(void **state)
+{
+    static const struct {
+        const char *command;
+        int signal;
+    } cases[] = { { "stop", SIGTERM }, { "quit", SIGQUIT } };
+    char pid_path[96];
+    char line[256];
+
+    (void)state;
+    (void)snprintf(pid_path, sizeof(pid_path), "%s/ionscale.pid", work_dir);
+    for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
+        pid_t pid = start_master(pid_path);
+        int status;
+
+        (void)snprintf(line, sizeof(line), "%s --socket %s", cases[i].command,
+            socket_path);
+        assert_int_equal(run(line), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), cases[i].signal);
+        /* the file is left behind, and nobody holds it */
+        assert_int_equal(run(line), 1);
+        has(err, "Error: no daemon is there (tried ");
+        assert_int_equal(unlink(pid_path), 0);
+    }
+}
+
+static void
+test_stop_refused(void **state)
+{
+    static const frame_t script[] = {
+        { ADMIN_FRAME_REPLY,
+            "{\"ok\":false,\"error\":\"stop refused\",\"lines\":[]}", 0 },
+        { 0, NULL, 0 },
+    };
+
+    (void)state;
+    assert_int_equal(run_with("stop", REQUEST("stop"), script), 1);
+    assert_string_equal(err, "Error: stop refused\n");
+    assert_int_equal(run_with("quit", REQUEST("quit"), script), 1);
+    assert_string_equal(err, "Error: stop refused\n");
+}
+
+static void
 test_full_output_is_an_error(void **state)
 {
     int kept = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
@@ -589,6 +675,8 @@ main(void)
         cmocka_unit_test(test_daemon_that_talks_nonsense),
         cmocka_unit_test(test_ignored_flags),
         cmocka_unit_test(test_where_the_daemon_is),
+        cmocka_unit_test(test_stop_and_quit_by_the_pid_file),
+        cmocka_unit_test(test_stop_refused),
         cmocka_unit_test(test_full_output_is_an_error),
     };
 
