@@ -12,7 +12,7 @@ MAKE_BUILD = $(MAKE) --no-print-directory -f $(BUILD)/Makefile
 # as many jobs as processors, unless make was told another number
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: all test unit replay system fuzz lint check-all format
+.PHONY: all test unit replay system fuzz bench lint check-all format
 .PHONY: install uninstall quickstart clean
 
 all: $(BUILD)/configured
@@ -45,6 +45,12 @@ fuzz:
 lint: all
 	@./auto/deps lint
 	@./tests/lint/run --all
+
+# what the relay costs, beside upstream's: make bench [T=login]
+bench: all
+	+@$(MAKE_BUILD) $(PARALLEL) bench-programs
+	@./auto/deps build test
+	@./tests/bench/run $(T)
 
 format:
 	@git ls-files 'src/*.[ch]' 'tests/*.[ch]' | xargs clang-format -i

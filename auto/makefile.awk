@@ -99,6 +99,16 @@ $1 == "layer" || $1 == "unit" || $1 == "replay" || $1 == "fuzz" {
 
 $1 == "testlib" { stanza = $1; next }
 
+$1 == "bench" {
+    stanza = $1
+    bench_name = $2
+    if (!($3 in known)) {
+        fail("auto/layers knows no layer '" $3 "'")
+    }
+    bench_layer[$2] = $3
+    next
+}
+
 {
     path = $1
     options = $0
@@ -123,6 +133,8 @@ $1 == "testlib" { stanza = $1; next }
         members[stanza_layer] = members[stanza_layer] " " path
     } else if (stanza == "testlib") {
         testlib = testlib " " path
+    } else if (stanza == "bench") {
+        bench_files[bench_name] = bench_files[bench_name] " " path
     } else {
         add_program(stanza, path, options)
     }
@@ -205,6 +217,22 @@ function test_rules(    i, extra, driver, kinds, libs)
     print "FUZZ :=" kinds["fuzz"]
 }
 
+# a program of several files, for measurements
+function bench_rules(    name, n, i, part, objs)
+{
+    for (name in bench_layer) {
+        n = split(bench_files[name], part, " ")
+        objs = ""
+        for (i = 1; i <= n; i++) {
+            compile_rule(part[i], "$(TEST_CFLAGS)")
+            objs = objs " " object(part[i])
+        }
+        link_rule("$(B)/tests/bench/" name, objs, \
+            archives(bench_layer[name]), "")
+        print "bench-programs: $(B)/tests/bench/" name
+    }
+}
+
 END {
     if (failed) {
         exit 1
@@ -223,6 +251,7 @@ END {
         print "PROGRAM := $(B)/ionscale"
     }
     test_rules()
+    bench_rules()
     print "all: $(PROGRAM) $(ARCHIVES)"
     print "unit-programs: $(call matching,$(UNIT))"
     print "replay-programs: $(call matching,$(REPLAY))"

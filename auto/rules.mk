@@ -4,7 +4,7 @@
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.PHONY: all unit-programs replay-programs fuzz-programs
+.PHONY: all unit-programs replay-programs fuzz-programs bench-programs
 .PHONY: print-units print-replays print-fuzzers
 
 all:
