@@ -71,9 +71,7 @@ def test_a_command_hears_that_the_end_came_first(server):
 
 def test_who_starts_in_a_round_gets_its_outcome(server):
     """A worker dies in the round; its successor ends up with the rest."""
-    one = server()
-    if one.workers == 1:
-        pytest.skip("needs a second worker")
+    one = server(workers=max(2, daemon.default_workers()))
     one.allow(r"worker 1 \(pid \d+\) killed by signal 9")
     survivors = {item["index"]: item["pid"] for item in one.processes("worker")
                  if item["index"] != 1}
