@@ -272,12 +272,18 @@ func carry(t *testing.T, r *relay, a, b *node) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := socks.Dial("tcp", fmt.Sprintf("%s:%d", b.ip, servicePort))
-	if err != nil {
-		t.Fatal(err)
-	}
+	var c net.Conn
+	eventually(t, 60*time.Second, "a connection between the nodes",
+		func() bool {
+			c, err = socks.Dial("tcp",
+				fmt.Sprintf("%s:%d", b.ip, servicePort))
+			return err == nil
+		})
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	if _, err := c.Write([]byte{'!'}); err != nil {
+		t.Fatal(err)
+	}
 	got := sha256.New()
 	if _, err := io.CopyN(got, c, streamBytes/2); err != nil {
 		t.Fatalf("first half: %v", err)
@@ -300,33 +306,44 @@ func carry(t *testing.T, r *relay, a, b *node) {
 	}
 }
 
-// serve sends the stream to the first who connects to the node's service.
+// serve sends the stream to who connects to the node's service and asks for
+// it with a byte; a connection that came to nothing does not ask.
 func serve(t *testing.T, n *node, goOn <-chan bool, sum chan<- string) {
 	l := listenIn(t, n.ns, fmt.Sprintf("127.0.0.1:%d", servicePort))
 	go func() {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		defer c.Close()
-		rnd := rand.New(rand.NewPCG(3, 4))
-		h := sha256.New()
-		chunk := make([]byte, 100_000)
-		for sent := 0; sent < streamBytes; sent += len(chunk) {
-			if sent == streamBytes/2 {
-				<-goOn
-			}
-			for i := range chunk {
-				chunk[i] = byte(rnd.Uint32())
-			}
-			h.Write(chunk)
-			if _, err := c.Write(chunk); err != nil {
+		for {
+			c, err := l.Accept()
+			if err != nil {
 				return
 			}
+			go func() {
+				defer c.Close()
+				if _, err := c.Read(make([]byte, 1)); err == nil {
+					stream(c, goOn, sum)
+				}
+			}()
 		}
-		sum <- fmt.Sprintf("%x", h.Sum(nil))
-		io.Copy(io.Discard, c) // until the other side has read all
 	}()
+}
+
+func stream(c net.Conn, goOn <-chan bool, sum chan<- string) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	h := sha256.New()
+	chunk := make([]byte, 100_000)
+	for sent := 0; sent < streamBytes; sent += len(chunk) {
+		if sent == streamBytes/2 {
+			<-goOn
+		}
+		for i := range chunk {
+			chunk[i] = byte(rnd.Uint32())
+		}
+		h.Write(chunk)
+		if _, err := c.Write(chunk); err != nil {
+			return
+		}
+	}
+	sum <- fmt.Sprintf("%x", h.Sum(nil))
+	io.Copy(io.Discard, c) // until the other side has read all
 }
 
 // bytesRelayed are our daemon's byte counters; the reference is not asked.
