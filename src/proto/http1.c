@@ -321,7 +321,10 @@ http1_parse(http1_scan_t *scan, const char *p, size_t n, size_t max_head,
     bool is_first = scan->pos == 0;
     ion_err_t rc;
 
-    ION_ASSERT(scan->pos <= limit);
+    ION_ASSERT(scan->pos <= n);
+    if (scan->pos > limit) { /* max_head has shrunk since the last call */
+        return refuse(out, 431, "request head too large");
+    }
     if (is_first) {
         if (n > 0 && !http1_is_token((ion_str_t){ p, 1 })) {
             return refuse(out, 400, "not an HTTP request");

@@ -71,7 +71,8 @@ typedef struct http1_request {
  *
  * Shape:  p[0..n) borrowed: everything received since the request began;
  *         the bytes already seen must not have changed, though they may
- *         have moved.  max_head bounds the head in bytes.
+ *         have moved.  max_head bounds the head in bytes; it may change
+ *         from call to call.
  * Owns:   nothing; *out points into p and is valid while p is.
  * Errors: ION_AGAIN not complete yet (*out undefined) | ION_MALF refuse
  *         with out->status and close.

@@ -92,3 +92,14 @@ def test_who_starts_in_a_round_gets_its_outcome(server):
     for index, pid in survivors.items():
         assert one.pid("worker", index) == pid
     assert lost or client.is_open()
+
+
+def test_header_limit_shrinks_under_half_a_head(server):
+    """A head that was within the old limit is refused, and no more."""
+    one = server({"http": {"max_header": 16384}})
+    http = one.http(None)
+    http.stream.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 10000)
+    assert one.http(None).get("/generate_204").status == 204
+    one.reconfigure({"http": {"max_header": 4096}})
+    http.stream.send(b"y")
+    assert http.response().status == 431

@@ -287,6 +287,21 @@ test_large_head(void **state)
     check(two, sizeof(two) - 1, 27, 200);
 }
 
+/* a reload lowers http.max_header while a head is on its way */
+static void
+test_limit_that_shrinks(void **state)
+{
+    static const char head[] = "GET / HTTP/1.1\r\nHost: a\r\nX: yyyyyyyyyy";
+    http1_scan_t scan = { 0, 0, 0 };
+    http1_request_t req;
+    size_t n = sizeof(head) - 1;
+
+    (void)state;
+    assert_int_equal(http1_parse(&scan, head, n - 1, n, &req), ION_AGAIN);
+    assert_int_equal(http1_parse(&scan, head, n, n - 2, &req), ION_MALF);
+    assert_int_equal(req.status, 431);
+}
+
 static void
 test_many_headers(void **state)
 {
@@ -463,6 +478,7 @@ main(void)
         cmocka_unit_test(test_long_request_line),
         cmocka_unit_test(test_long_path),
         cmocka_unit_test(test_large_head),
+        cmocka_unit_test(test_limit_that_shrinks),
         cmocka_unit_test(test_many_headers),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_keep_alive),
