@@ -85,6 +85,23 @@ name_closed_dir(const bundle_maker_t *maker, const char *path, ion_sb_t *lines)
     }
 }
 
+/* A file of state_dir, which the service user can put what it likes into. */
+static ion_err_t
+read_state(const bundle_maker_t *maker, const char *path, size_t max,
+    char **bytes, size_t *n, ion_errtext_t *why)
+{
+    const ion_file_owner_t owner = { 0, maker->uid, maker->gid };
+    ion_errtext_t reason = { "" };
+    ion_err_t rc = ion_file_read_as(path, max, &owner, bytes, n, &reason);
+    if (rc == ION_DENIED && maker->uid != (uid_t)-1) {
+        ion_errtext_set(why, "%s: it must belong to user id %u", reason.msg,
+            (unsigned)maker->uid);
+    } else {
+        *why = reason;
+    }
+    return rc;
+}
+
 static ion_err_t
 write_state(const bundle_maker_t *maker, const char *path, mode_t mode,
     ion_str_t bytes, ion_sb_t *lines)
@@ -128,7 +145,7 @@ load_key(const bundle_maker_t *maker, ion_secret_key_t *secret, ion_sb_t *lines)
     ion_errtext_t why = { "" };
     ion_err_t rc = state_path(maker, "derp.key", path, sizeof(path));
     if (rc == ION_OK) {
-        rc = ion_file_read(path, ION_KEY_FILE_MAX, &json, &n, &why);
+        rc = read_state(maker, path, ION_KEY_FILE_MAX, &json, &n, &why);
     }
     if (rc == ION_NOTFOUND) {
         return make_key(maker, path, secret, lines);
@@ -269,11 +286,12 @@ use_kept(const bundle_maker_t *maker, bundle_t *b, const bundle_public_t *pub,
         rc = state_path(maker, "tls.key", key_path, sizeof(key_path));
     }
     if (rc == ION_OK) {
-        rc =
-            ion_file_read(cert_path, PEM_MAX, &pem->cert, &pem->cert_len, &why);
+        rc = read_state(
+            maker, cert_path, PEM_MAX, &pem->cert, &pem->cert_len, &why);
     }
     if (rc == ION_OK) {
-        rc = ion_file_read(key_path, PEM_MAX, &pem->key, &pem->key_len, &why);
+        rc = read_state(
+            maker, key_path, PEM_MAX, &pem->key, &pem->key_len, &why);
     }
     if (rc == ION_NOTFOUND || rc == ION_NOMEM) {
         return rc;

@@ -3,9 +3,9 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * As root a file in the service user's directory is made with that user's
- * file-system identity: no chown, and no trick with links in that directory
- * reaches further than the user itself could.
+ * As root a file in the service user's directory is made, and read, with that
+ * user's file-system identity: no chown, and no trick with links in that
+ * directory reaches further than the user itself could.
  */
 #include "os/file.h"
 
@@ -111,6 +111,19 @@ ion_file_read(
     }
     *bytes = buf;
     return ION_OK;
+}
+
+ion_err_t
+ion_file_read_as(const char *path, size_t max, const ion_file_owner_t *owner,
+    char **bytes, size_t *n, ion_errtext_t *why)
+{
+    bool entered = ion_fs_owner_enter(owner);
+    ion_err_t rc = ion_file_read(path, max, bytes, n, why);
+
+    if (entered) {
+        ion_fs_owner_leave();
+    }
+    return rc;
 }
 
 static bool

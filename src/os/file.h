@@ -34,6 +34,16 @@ ION_NODISCARD ion_err_t ion_file_read(
     const char *path, size_t max, char **bytes, size_t *n, ion_errtext_t *why);
 
 /*
+ * ion_file_read_as -- the same with the rights of owner->uid and owner->gid.
+ *
+ * For files in a directory that this user can write: as root, a link that the
+ * user has put there must lead to nothing that it may not read itself.
+ * Errors: as ion_file_read.
+ */
+ION_NODISCARD ion_err_t ion_file_read_as(const char *path, size_t max,
+    const ion_file_owner_t *owner, char **bytes, size_t *n, ion_errtext_t *why);
+
+/*
  * ion_file_write -- put n bytes in place of a file: written beside it, synced,
  * renamed, directory synced.  A reader sees the old file or the new one.
  *

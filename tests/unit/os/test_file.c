@@ -247,6 +247,40 @@ assert_dir(const char *path, unsigned mode)
     assert_int_equal(st.st_mode & 07777, mode);
 }
 
+/* As root, what the owner may not read is not read for it, link or not. */
+static void
+test_read_as_owner(void **state)
+{
+    const place_t *place = *state;
+    const ion_file_owner_t nobody = { 0, 65534, 65534 };
+    char path[128];
+    char link[128];
+    char *bytes = NULL;
+    size_t n = 0;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    (void)snprintf(path, sizeof(path), "%s/secret", place->dir);
+    (void)snprintf(link, sizeof(link), "%s/link", place->dir);
+    assert_int_equal(chmod(place->dir, 0755), 0);
+    assert_int_equal(ion_file_write(path, "k", 1, &ours, NULL), ION_OK);
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(
+        ion_file_read_as(link, 10, &nobody, &bytes, &n, NULL), ION_DENIED);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(
+        ion_file_read_as(link, 10, &nobody, &bytes, &n, NULL), ION_OK);
+    assert_int_equal(n, 1);
+    free(bytes);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(
+        ion_file_read_as(link, 10, &ours, &bytes, &n, NULL), ION_OK);
+    free(bytes);
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 static void
 test_dir(void **state)
 {
@@ -428,6 +462,8 @@ main(void)
             test_write_failures, make_place, remove_place),
         cmocka_unit_test_setup_teardown(
             test_write_as_owner, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(
+            test_read_as_owner, make_place, remove_place),
         cmocka_unit_test_setup_teardown(test_dir, make_place, remove_place),
         cmocka_unit_test_setup_teardown(
             test_dir_of_others, make_place, remove_place),
