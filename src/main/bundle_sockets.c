@@ -99,12 +99,11 @@ is_own_port(const bundle_t *now, ion_socket_kind_t kind, uint16_t port)
 }
 
 static ion_err_t
-open_socket(ion_socket_kind_t kind, const ion_addr_t *addr, bool is_shared,
-    int *fd, ion_errtext_t *why)
+open_socket(ion_socket_kind_t kind, const ion_addr_t *addr,
+    const ion_sock_opts_t *opts, int *fd, ion_errtext_t *why)
 {
-    const ion_sock_opts_t opts = { .reuse_port = is_shared };
-    return kind == ION_SOCKET_UDP ? ion_sock_bind_udp(addr, &opts, fd, why)
-                                  : ion_sock_listen_tcp(addr, &opts, fd, why);
+    return kind == ION_SOCKET_UDP ? ion_sock_bind_udp(addr, opts, fd, why)
+                                  : ion_sock_listen_tcp(addr, opts, fd, why);
 }
 
 /* "Every address" is "::" with IPv4 in it, or 0.0.0.0 where IPv6 is off. */
@@ -128,6 +127,7 @@ static ion_err_t
 probe(const bundle_maker_t *maker, const wanted_t *w, const bundle_t *now,
     ion_addr_t *addr, ion_errtext_t *why)
 {
+    const ion_sock_opts_t strict = { .reuse_port = false };
     int fd;
     ion_err_t rc;
     bool is_strict = addr->port == 0 ||
@@ -135,7 +135,7 @@ probe(const bundle_maker_t *maker, const wanted_t *w, const bundle_t *now,
     if (!is_strict) {
         return ION_OK;
     }
-    rc = open_socket(w->kind, addr, false, &fd, why);
+    rc = open_socket(w->kind, addr, &strict, &fd, why);
     if (rc == ION_OK) {
         rc = ion_sock_local(fd, addr);
         (void)close(fd); /* only a probe */
@@ -147,6 +147,11 @@ static ion_err_t
 bind_one(bundle_maker_t *maker, bundle_t *b, const wanted_t *w, uint32_t index,
     const ion_addr_t *addr, ion_errtext_t *why)
 {
+    /* a check must not take connections from a daemon that serves them */
+    const ion_sock_opts_t shared = {
+        .reuse_port = true,
+        .bind_only = maker->is_dry,
+    };
     ion_err_t rc;
     bundle_socket_t *s = calloc(1, sizeof(*s));
     if (s == NULL) {
@@ -159,7 +164,7 @@ bind_one(bundle_maker_t *maker, bundle_t *b, const wanted_t *w, uint32_t index,
     s->index = index;
     s->asked = w->listen.addr;
     (void)snprintf(s->name, sizeof(s->name), "%s", w->key); /* our names */
-    rc = open_socket(w->kind, addr, true, &s->fd, why);
+    rc = open_socket(w->kind, addr, &shared, &s->fd, why);
     if (rc == ION_OK) {
         rc = ion_sock_local(s->fd, &s->addr);
     }

@@ -165,7 +165,7 @@ ion_sock_listen_tcp(const ion_addr_t *addr, const ion_sock_opts_t *opts,
         !set_int(s, IPPROTO_TCP, TCP_KEEPIDLE, ION_SOCK_KEEPALIVE_IDLE_S) ||
         !set_int(s, IPPROTO_TCP, TCP_KEEPINTVL, ION_SOCK_KEEPALIVE_STEP_S) ||
         !set_int(s, IPPROTO_TCP, TCP_KEEPCNT, ION_SOCK_KEEPALIVE_PROBES) ||
-        listen(s, backlog) != 0)
+        (!opts->bind_only && listen(s, backlog) != 0))
     {
         rc = explain(addr, SOCK_STREAM, why);
         ion_fd_close(&s);

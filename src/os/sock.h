@@ -31,6 +31,8 @@ typedef struct {
     bool v6_only;    /* false: "::" takes IPv4 too */
     bool check_free; /* with reuse_port: refuse a port that anybody serves
                         already, us included: set it for the first socket */
+    bool bind_only;  /* TCP: do not listen, so that who listens on that port
+                        by SO_REUSEPORT goes on getting every connection */
     int backlog;     /* TCP; 0 = ION_SOCK_BACKLOG */
 } ion_sock_opts_t;
 
@@ -43,7 +45,7 @@ typedef struct {
 bool ion_sock_has_ipv6(void);
 
 /*
- * ion_sock_listen_tcp -- a listening TCP socket.
+ * ion_sock_listen_tcp -- a listening TCP socket (bound only with bind_only).
  *
  * addr: family 0 means every address: a dual-stack socket, or 0.0.0.0 where
  * IPv6 is off.  Sets SO_REUSEADDR, TCP_USER_TIMEOUT and keep-alive, which

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import subprocess
 
 import pytest
 
@@ -197,3 +199,23 @@ def test_connections_in_the_backlog_are_served(server):
         assert stream.recv().startswith(b"HTTP/1.1 204 ")
         stream.close()
     assert one.client().is_open()
+
+
+def test_check_takes_no_connections(server):
+    """server -t beside a running daemon loses none of its clients."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        addr = "127.0.0.1:%d" % free.getsockname()[1]
+    one = server({"listen_addr": addr})
+    checks = [subprocess.Popen(
+        [daemon.BINARY, "server", "-t", "-c", one.conf_path],
+        env=daemon.clean_env(), stderr=subprocess.DEVNULL)]
+    while len(checks) < 10:
+        http = one.http(None)
+        assert http.get("/generate_204").status == 204
+        http.close()
+        if checks[-1].poll() is not None:
+            assert checks[-1].returncode == 0
+            checks.append(subprocess.Popen(
+                checks[-1].args, env=daemon.clean_env(),
+                stderr=subprocess.DEVNULL))
+    checks[-1].wait()

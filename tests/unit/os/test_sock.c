@@ -175,6 +175,34 @@ test_taken(void **state)
     (void)close(second);
 }
 
+/* A socket that is bound only takes no connection from one that listens. */
+static void
+test_bind_only(void **state)
+{
+    ion_addr_t bound;
+    int first = listen_on("127.0.0.1:0", true, &bound);
+    ion_sock_opts_t opts = { .reuse_port = true, .bind_only = true };
+    struct sockaddr_storage ss;
+    socklen_t len = ion_addr_to_sockaddr(&bound, false, &ss);
+    ion_errtext_t why;
+    int second = -1;
+
+    (void)state;
+    assert_int_equal(ion_sock_listen_tcp(&bound, &opts, &second, &why), ION_OK);
+    for (int i = 0; i < 32; i++) {
+        int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int taken = -1;
+
+        assert_true(client >= 0);
+        assert_int_equal(connect(client, (const struct sockaddr *)&ss, len), 0);
+        assert_int_equal(ion_sock_accept(first, NULL, NULL, &taken), ION_OK);
+        (void)close(taken);
+        (void)close(client);
+    }
+    (void)close(second);
+    (void)close(first);
+}
+
 static void
 test_udp(void **state)
 {
@@ -314,6 +342,7 @@ main(void)
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_every_address),
         cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_bind_only),
         cmocka_unit_test(test_udp),
         cmocka_unit_test(test_not_ours),
         cmocka_unit_test(test_out_of_descriptors),
