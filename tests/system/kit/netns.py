@@ -2,60 +2,67 @@
 
 SPDX-License-Identifier: BSD-2-Clause
 
-Inside the with block this thread makes its sockets and processes there.
+Inside the with block this thread makes its sockets and processes there. The
+namespace has no name and ends with its last holder; named ones need a mount
+of their own, which a chroot may not allow.
 """
 
 import ctypes
 import os
 import subprocess
-import uuid
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _setns(fd):
-    if LIBC.setns(fd, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "setns")
+def _check(result, call):
+    if result != 0:
+        raise OSError(ctypes.get_errno(), call)
+
+
+def _own():
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY)
 
 
 class Netns:
     def __init__(self):
-        self.name = "ionscale-" + uuid.uuid4().hex[:10]
-        self._ip("netns", "add", self.name)
-        self._ip("-n", self.name, "link", "set", "lo", "up")
+        self.homes = []
+        home = _own()
+        try:
+            _check(LIBC.unshare(CLONE_NEWNET), "unshare")
+            self.there = _own()
+            _check(LIBC.setns(home, CLONE_NEWNET), "setns")
+        finally:
+            os.close(home)
+        self._ip("link", "set", "lo", "up")
 
-    @staticmethod
-    def _ip(*args):
-        subprocess.run(["ip", *args], check=True)
+    def _ip(self, *args):
+        with self:
+            subprocess.run(["ip", *args], check=True)
 
     def add_address(self, address, device="lo", bits=None):
         bits = bits or (128 if ":" in address else 32)
         extra = ["nodad"] if ":" in address else []
-        self._ip("-n", self.name, "address", "add", f"{address}/{bits}",
-                 "dev", device, *extra)
+        self._ip("address", "add", f"{address}/{bits}", "dev", device, *extra)
 
     def add_device(self, name):
         """A device that is up and leads nowhere."""
-        self._ip("-n", self.name, "link", "add", name, "type", "veth",
+        self._ip("link", "add", name, "type", "veth",
                  "peer", "name", name + "-end")
         for end in (name, name + "-end"):
-            self._ip("-n", self.name, "link", "set", end, "up")
+            self._ip("link", "set", end, "up")
 
     def add_default_route(self, device):
-        self._ip("-n", self.name, "route", "add", "default", "dev", device)
+        self._ip("route", "add", "default", "dev", device)
 
     def __enter__(self):
-        self.home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-        there = os.open(f"/run/netns/{self.name}", os.O_RDONLY)
-        try:
-            _setns(there)
-        finally:
-            os.close(there)
+        self.homes.append(_own())
+        _check(LIBC.setns(self.there, CLONE_NEWNET), "setns")
 
     def __exit__(self, *_):
-        _setns(self.home)
-        os.close(self.home)
+        home = self.homes.pop()
+        _check(LIBC.setns(home, CLONE_NEWNET), "setns")
+        os.close(home)
 
     def delete(self):
-        self._ip("netns", "delete", self.name)
+        os.close(self.there)
