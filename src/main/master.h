@@ -225,6 +225,9 @@ void master_notify(const master_t *m, const char *state);
 /* master_arm_log -- a crash of the master itself writes to this log. */
 void master_arm_log(const master_t *m);
 
+/* master_arm_tickets -- rotate ticket keys one period from now. */
+void master_arm_tickets(master_t *m);
+
 /* master_settled -- a kid became live; the first time all have: started. */
 void master_settled(master_t *m);
 

@@ -305,13 +305,19 @@ on_watchdog(ion_timer_t *timer)
     ion_timer_set(m->loop, timer, ion_loop_now(m->loop) + WATCH_EVERY);
 }
 
+void
+master_arm_tickets(master_t *m)
+{
+    uint64_t ms = (uint64_t)m->now->settings->tls_ticket_rotation_ms;
+    ion_timer_set(m->loop, &m->tickets, ion_loop_now(m->loop) + ION_MS(ms));
+}
+
 static void
 on_tickets(ion_timer_t *timer)
 {
     master_t *m = ION_CONTAINER_OF(timer, master_t, tickets);
-    uint64_t ms = (uint64_t)m->now->settings->tls_ticket_rotation_ms;
     master_want(m, WANT_TICKETS);
-    ion_timer_set(m->loop, timer, ion_loop_now(m->loop) + ION_MS(ms));
+    master_arm_tickets(m);
 }
 
 static void
@@ -363,9 +369,7 @@ watch(master_t *m)
     ion_timer_init(&m->stop_limit, on_stop_limit);
     ion_timer_init(&m->round.deadline, master_round_deadline);
     ion_timer_set(m->loop, &m->watchdog, ion_loop_now(m->loop) + WATCH_EVERY);
-    ion_timer_set(m->loop, &m->tickets,
-        ion_loop_now(m->loop) +
-            ION_MS((uint64_t)m->now->settings->tls_ticket_rotation_ms));
+    master_arm_tickets(m);
     ion_io_init(&m->sig_io, m->sig_fd, on_signal);
     ion_io_init(&m->ack_io, ion_slots_master_fd(m->shm), on_ack);
     rc = ion_io_add(m->loop, &m->sig_io, ION_IO_READ);

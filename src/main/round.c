@@ -167,6 +167,7 @@ complete_round(master_t *m)
 {
     round_t *r = &m->round;
     bundle_t *old = m->now;
+    int64_t rotation_ms = old->settings->tls_ticket_rotation_ms;
     if (r->next != NULL) {
         if (has_latecomer(m)) {
             m->wants |= WANT_MINDING; /* sends what is in force to all */
@@ -174,6 +175,9 @@ complete_round(master_t *m)
         m->now = r->next;
         r->next = NULL;
         bundle_free(&old); /* its sockets close here, if nobody kept them */
+    }
+    if (m->now->settings->tls_ticket_rotation_ms != rotation_ms) {
+        master_arm_tickets(m);
     }
     if (r->why == WANT_RELOAD) {
         ion_stat_add(m->stats, ION_MASTER_RELOADS_OK, 1);

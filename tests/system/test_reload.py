@@ -102,6 +102,14 @@ def test_one_reload_changes_rate_certificate_and_listener(server):
     one.reconfigure({"http_listen_addr": None})
 
 
+def test_ticket_rotation_follows_at_once(server):
+    """A shorter period does not wait for the end of the old one."""
+    one = server()
+    one.reconfigure({"tls": {"ticket_rotation": "1s"}})
+    before = generation(one)
+    wait_until(lambda: generation(one) > before, 5)
+
+
 def test_certificate_renewed_in_the_same_file(server):
     one = server()
     first, second = certs.Cert(), certs.Cert()
