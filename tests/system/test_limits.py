@@ -194,8 +194,6 @@ def test_sender_without_end_does_not_starve_others(server):
             worst = max(worst, time.monotonic() - begun)
     finally:
         stop.set()
-        flood.close()
-        sink.close()
         for thread in threads:
             thread.join()
     assert worst < 1

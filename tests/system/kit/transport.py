@@ -80,6 +80,8 @@ class Plain:
             left = end - time.monotonic()
             if left <= 0:
                 raise Timeout("sending stalled")
+            if self.sock.fileno() < 0:
+                raise Closed("closed by another thread of the test")
             if not select.select([], [self.sock], [], left)[1]:
                 raise Timeout("sending stalled")
             try:
