@@ -178,11 +178,13 @@ def test_sender_without_end_does_not_starve_others(server):
             pass
 
     def drain():
-        try:
-            while not stop.is_set():
-                sink.recv()
-        except (transport.Closed, transport.Timeout):
-            pass
+        while not stop.is_set():
+            try:
+                sink.recv(0.1)
+            except transport.Timeout:
+                continue
+            except transport.Closed:
+                return
     threads = [threading.Thread(target=send), threading.Thread(target=drain)]
     for thread in threads:
         thread.start()
