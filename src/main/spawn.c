@@ -102,7 +102,7 @@ master_spawn(seat_t *seat, kid_t **out)
     }
     ion_slots_set_pid(m->shm, kid->slot, kid->pid);
     if (rc == ION_OK) {
-        rc = send_hello(kid);
+        (void)send_hello(kid); /* a child without it is found by the watch */
     }
     *out = kid; /* it runs: from here on it is watched, whatever happened */
     return ION_OK;

@@ -273,11 +273,11 @@ static ion_err_t
 tls_read(ion_stream_t *s, void *buf, size_t cap, size_t *n)
 {
     tls_stream_t *ts = tls(s);
-    ion_err_t rc = ION_AGAIN;
+    ion_err_t rc;
     if (ts->stash_len > 0 || SSL_pending(ts->ssl) > 0) {
         ts->in = ts->stash;
         ts->in_len = ts->stash_len;
-        rc = decrypt(ts, buf, cap, n);
+        (void)decrypt(ts, buf, cap, n); /* *n and ts->ended say it */
         if (keep_rest(ts) != ION_OK) {
             return ts->ended;
         }
