@@ -162,6 +162,7 @@ bundle_new(bundle_maker_t *maker, ion_conf_t *conf, const bundle_t *now,
     b->settings = ion_conf_settings(conf);
     b->workers = (uint32_t)b->settings->workers;
     b->generation = maker->next_generation;
+    b->is_reload = now != NULL;
     ion_sb_init(&b->map, ION_BLOB_BYTES);
     make_all(maker, b, now, lines, &rc);
     if (rc != ION_OK) {

@@ -55,6 +55,7 @@ typedef struct bundle {
     ion_conf_t *conf;
     const ion_settings_t *settings; /* of conf */
     uint32_t workers;
+    bool is_reload; /* new TCP sockets wait for bundle_listen */
     bundle_blob_t blobs[ION_BLOBS_MAX];
     size_t blob_count;
     bundle_socket_t **sockets;
@@ -126,6 +127,15 @@ const char *bundle_where(
  */
 ION_NODISCARD ion_err_t bundle_bind(
     bundle_maker_t *maker, bundle_t *b, const bundle_t *now, ion_sb_t *lines);
+
+/*
+ * bundle_listen -- everybody is ready for it: its TCP sockets listen.
+ *
+ * Not before, or a reload that is refused takes the connections with it that
+ * the kernel has given to its new sockets.
+ * Errors: ION_DENIED lines say which key, address and why.
+ */
+ION_NODISCARD ion_err_t bundle_listen(const bundle_t *b, ion_sb_t *lines);
 
 /*
  * bundle_address -- the bound address of a listener key, NULL when it is off.

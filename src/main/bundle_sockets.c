@@ -6,7 +6,9 @@
  * One SO_REUSEPORT socket per worker index and address: the kernel spreads
  * connections over them, and a new worker takes over the socket of its index.
  * SO_REUSEPORT would also let two instances of one user share a port without
- * a word, so the first bind of an address is tried without it.
+ * a word, so the first bind of an address is tried without it.  And a socket
+ * that listens is given connections at once: what a check or a reload binds
+ * does not listen until it is sure to be served.
  */
 #include "main/bundle.h"
 
@@ -147,10 +149,9 @@ static ion_err_t
 bind_one(bundle_maker_t *maker, bundle_t *b, const wanted_t *w, uint32_t index,
     const ion_addr_t *addr, ion_errtext_t *why)
 {
-    /* a check must not take connections from a daemon that serves them */
     const ion_sock_opts_t shared = {
         .reuse_port = true,
-        .bind_only = maker->is_dry,
+        .bind_only = maker->is_dry || b->is_reload,
     };
     ion_err_t rc;
     bundle_socket_t *s = calloc(1, sizeof(*s));
@@ -232,6 +233,25 @@ bundle_bind(
         result = add_socket(b, maker->control);
         if (result == ION_OK) {
             maker->control->refs++;
+        }
+    }
+    return result;
+}
+
+ion_err_t
+bundle_listen(const bundle_t *b, ion_sb_t *lines)
+{
+    ion_err_t result = ION_OK;
+    for (size_t i = 0; i < b->socket_count; i++) {
+        const bundle_socket_t *s = b->sockets[i];
+        ion_errtext_t why = { "" };
+        char text[ION_ADDR_TEXT_MAX];
+        if (s->kind == ION_SOCKET_TCP &&
+            ion_sock_listen(s->fd, &s->addr, &why) != ION_OK)
+        {
+            ion_sb_addf(lines, "%s: cannot listen on %s: %s\n", s->name,
+                ion_addr_format(&s->addr, text), why.msg);
+            result = ION_DENIED;
         }
     }
     return result;

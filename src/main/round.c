@@ -226,7 +226,15 @@ go_on(master_t *m)
         return;
     }
     if (m->round.phase == ROUND_PREPARE) {
-        start_switch(m);
+        if (m->round.why != WANT_RELOAD ||
+            bundle_listen(m->round.next, &m->round.lines) == ION_OK)
+        {
+            start_switch(m);
+            return;
+        }
+        tell_all(m, ION_MSG_ABORT);
+        refuse_round(m);
+        master_next_round(m);
     } else if (m->round.phase == ROUND_SWITCH) {
         complete_round(m);
         master_next_round(m);

@@ -176,6 +176,13 @@ ion_sock_listen_tcp(const ion_addr_t *addr, const ion_sock_opts_t *opts,
 }
 
 ion_err_t
+ion_sock_listen(int fd, const ion_addr_t *addr, ion_errtext_t *why)
+{
+    return listen(fd, ION_SOCK_BACKLOG) == 0 ? ION_OK
+                                             : explain(addr, SOCK_STREAM, why);
+}
+
+ion_err_t
 ion_sock_bind_udp(const ion_addr_t *addr, const ion_sock_opts_t *opts, int *fd,
     ion_errtext_t *why)
 {

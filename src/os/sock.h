@@ -61,6 +61,15 @@ ION_NODISCARD ion_err_t ion_sock_listen_tcp(const ion_addr_t *addr,
     const ion_sock_opts_t *opts, int *fd, ion_errtext_t *why);
 
 /*
+ * ion_sock_listen -- let a socket that is bound only listen; one that does
+ * already goes on.
+ *
+ * Errors: as ion_sock_listen_tcp.
+ */
+ION_NODISCARD ion_err_t ion_sock_listen(
+    int fd, const ion_addr_t *addr, ion_errtext_t *why);
+
+/*
  * ion_sock_bind_udp -- a bound UDP socket that tells the address asked:
  * IP_PKTINFO, and IPV6_RECVPKTINFO on an IPv6 or dual-stack socket.
  *

@@ -4,7 +4,6 @@ SPDX-License-Identifier: BSD-2-Clause
 """
 
 import os
-import signal
 import socket
 import threading
 
@@ -178,21 +177,6 @@ def test_refused_reload_port_taken(server):
     one.conf = good
     one.reconfigure()
     assert client.is_open()
-
-
-def test_refused_reload_takes_no_connections(server):
-    """Nor do the sockets of workers that never come."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        addr = "127.0.0.1:%d" % free.getsockname()[1]
-    one = server({"listen_addr": addr}, workers=2)
-    one.write_conf({"workers": 8, "tls": {"cert_file": "/absent.crt",
-                                          "key_file": "/absent.key"}})
-    for number in range(1, 11):
-        one.process.send_signal(signal.SIGHUP)
-        while one.counter("ionscale_reloads", outcome="refused") < number:
-            http = one.http(None)
-            assert http.get("/generate_204").status == 204
-            http.close()
 
 
 def test_broken_yaml_at_reload(server):

@@ -103,3 +103,27 @@ def test_header_limit_shrinks_under_half_a_head(server):
     one.reconfigure({"http": {"max_header": 4096}})
     http.stream.send(b"y")
     assert http.response().status == 431
+
+
+def listening(addr):
+    """How many sockets listen on an IPv4 address."""
+    want = ":%04X" % addr[1]
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table]
+    return sum(row[1].endswith(want) and row[3] == "0A" for row in rows[1:])
+
+
+def test_new_sockets_listen_when_all_are_ready(server):
+    """Not before: a reload that is refused would take connections with it."""
+    one = server()
+    count = one.workers
+    with in_round(one, {"workers": count + 2}):
+        assert listening(one.addr) == count
+    one.wait_log("configuration reloaded")
+    wait_until(lambda: len(one.pids("worker")) == count + 2)
+    assert listening(one.addr) == count + 2
+    for _ in range(30):
+        assert one.http(None).get("/generate_204").status == 204
+    # Back to the descriptors that the baseline knows.
+    one.reconfigure({"workers": count})
+    wait_until(lambda: len(one.pids("worker")) == count)
