@@ -54,7 +54,10 @@ typedef struct derp_conf {
 /* PeerGone(not here): per connection. */
 #define DERP_NOT_HERE_RATE  1u
 #define DERP_NOT_HERE_BURST 3u
-/* Of those, how many may wait for a client that does not read. */
+/* Control frames that may wait for one client: a client that never reads must
+ * not take the memory of all. */
+#define DERP_CONTROL_MAX 4096u
+/* PeerGone(not here) frames that may wait for a client that does not read. */
 #define DERP_NOT_HERE_QUEUE 64u
 
 /* Why a packet was dropped; two counters each, disco and other. */

@@ -37,7 +37,9 @@ derp_relay_peer_gone(
 {
     derp_packet_t *packet = NULL;
 
-    if (derp_pool_get(to->w->pool, DERP_PEER_GONE_FRAME, &packet) != ION_OK) {
+    if (derp_queue_count(&to->queue, DERP_KIND_CONTROL) >= DERP_CONTROL_MAX ||
+        derp_pool_get(to->w->pool, DERP_PEER_GONE_FRAME, &packet) != ION_OK)
+    {
         DERP_LOG(to, ION_LOG_WARN, 0,
             "no memory left to tell the client that a peer is gone");
         return;

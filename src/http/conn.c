@@ -169,10 +169,10 @@ after_flush(ion_http_conn_t *c)
         http_conn_close(c);
         return;
     }
-    if (c->served > 0 && c->state != HTTP_CONN_LINGER) {
-        set_deadline(c, c->server->config.read_ms);
+    if (c->served > 0 && c->len == 0 && c->state != HTTP_CONN_LINGER) {
+        set_deadline(c, c->server->config.read_ms); /* not for half a head */
     }
-    if (c->len > 0) {
+    if (c->len > 0 || ion_stream_has_input(c->stream)) {
         ion_loop_defer(c->server->p->loop, &c->more);
     }
     watch(c, ION_IO_READ);

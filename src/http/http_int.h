@@ -23,7 +23,7 @@
 #include "http/server.h"
 #include "proto/http1.h"
 
-#define HTTP_LISTENERS_MAX 32
+#define HTTP_LISTENERS_MAX 192 /* 64 workers' three keys, if one minds all */
 #define HTTP_DATE_LEN      29
 
 /* Indices into ion_http_stats. */

@@ -87,12 +87,15 @@ find_first(const bundle_t *b, const char *key)
     return NULL;
 }
 
-/* Is that port ours already, so that a strict bind would hit ourselves? */
+/* Would a strict bind of that address hit a socket of our own? */
 static bool
-is_own_port(const bundle_t *now, ion_socket_kind_t kind, uint16_t port)
+is_own(const bundle_t *now, ion_socket_kind_t kind, const ion_addr_t *addr)
 {
     for (size_t i = 0; now != NULL && i < now->socket_count; i++) {
-        if (now->sockets[i]->kind == kind && now->sockets[i]->addr.port == port)
+        const ion_addr_t *ours = &now->sockets[i]->addr;
+        if (now->sockets[i]->kind == kind && ours->port == addr->port &&
+            (ion_addr_is_any(ours) || ion_addr_is_any(addr) ||
+                ion_addr_eq(ours, addr)))
         {
             return true;
         }
@@ -132,8 +135,8 @@ probe(const bundle_maker_t *maker, const wanted_t *w, const bundle_t *now,
     const ion_sock_opts_t strict = { .reuse_port = false };
     int fd;
     ion_err_t rc;
-    bool is_strict = addr->port == 0 ||
-                     (!maker->is_dry && !is_own_port(now, w->kind, addr->port));
+    bool is_strict =
+        addr->port == 0 || (!maker->is_dry && !is_own(now, w->kind, addr));
     if (!is_strict) {
         return ION_OK;
     }

@@ -317,8 +317,8 @@ static seat_t *
 find_minder(seat_t *seat)
 {
     master_t *m = seat->master;
-    for (uint32_t i = 0; i < m->seat_count; i++) {
-        seat_t *s = &m->seats[i];
+    for (uint32_t i = 1; i < m->seat_count; i++) {
+        seat_t *s = &m->seats[(seat->index + i) % m->seat_count];
         if (s != seat && s->role == ION_ROLE_WORKER && s->kid != NULL &&
             s->kid->state == KID_LIVE)
         {

@@ -217,6 +217,29 @@ all_reasons_come_together(void **state)
     assert_int_equal(close(fd), 0);
 }
 
+/* Our own port on another address is no excuse for sharing a stranger's. */
+static void
+the_same_port_elsewhere_is_probed_too(void **state)
+{
+    rig_t *r = *state;
+    bundle_t *now = must_make(r, base, NULL);
+    ion_addr_t other = { .family = 4, .ip = { 127, 0, 0, 2 } };
+    const ion_sock_opts_t opts = { .reuse_port = true };
+    char yaml[256];
+    bundle_t *next = NULL;
+    int fd;
+    other.port = socket_of(now, "listen_addr", 0)->addr.port;
+    assert_int_equal(ion_sock_listen_tcp(&other, &opts, &fd, NULL), ION_OK);
+    (void)snprintf(yaml, sizeof(yaml),
+        "listen_addr: 127.0.0.2:%u\n"
+        "stun_listen_addr: 127.0.0.1:0\nworkers: 2\n",
+        other.port);
+    assert_int_equal(make(r, yaml, now, &next), ION_DENIED);
+    assert_non_null(strstr(r->lines.p, "127.0.0.2:"));
+    assert_int_equal(close(fd), 0);
+    bundle_free(&now);
+}
+
 static void
 identity_and_certificate_are_kept(void **state)
 {
@@ -322,6 +345,7 @@ main(void)
         CASE(a_reload_keeps_what_stays_and_closes_what_goes),
         CASE(a_taken_port_is_refused_even_if_it_could_be_shared),
         CASE(all_reasons_come_together),
+        CASE(the_same_port_elsewhere_is_probed_too),
         CASE(identity_and_certificate_are_kept),
         CASE(a_new_name_makes_a_new_certificate_an_address_does_not),
         CASE(a_broken_key_file_is_never_replaced),
