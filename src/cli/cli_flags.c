@@ -22,6 +22,10 @@ enum {
     FLAG_JSON,
     FLAG_CHECK,
     FLAG_DUMP,
+    FLAG_PIN,
+    FLAG_INSECURE,
+    FLAG_PLAIN,
+    FLAG_STUN_PORT,
 };
 
 typedef struct flag {
@@ -47,6 +51,13 @@ static const flag_t flags[] = {
     { "json", 0, FLAG_JSON, CLI_TAKES_JSON, NULL, "print JSON" },
     { "no-newline", 'n', 'n', CLI_TAKES_NO_NEWLINE, NULL,
         "no line end behind the key" },
+    { "pin", 0, FLAG_PIN, CLI_TAKES_PROBE, "PIN",
+        "trust this certificate alone: sha256-raw:HEX" },
+    { "insecure", 0, FLAG_INSECURE, CLI_TAKES_PROBE, NULL,
+        "trust any certificate" },
+    { "plain", 0, FLAG_PLAIN, CLI_TAKES_PROBE, NULL, "no TLS" },
+    { "stun-port", 0, FLAG_STUN_PORT, CLI_TAKES_PROBE, "PORT",
+        "UDP port of STUN (3478); 0 = do not ask" },
     { NULL, 't', FLAG_CHECK, CLI_TAKES_SERVER, NULL,
         "check the configuration, files and addresses" },
     { NULL, 'T', FLAG_DUMP, CLI_TAKES_SERVER, NULL,
@@ -148,11 +159,33 @@ ignore(const char *name)
 }
 
 static bool
+take_probe_flag(int c, cli_opts_t *opts)
+{
+    switch (c) {
+    case FLAG_PIN:
+        opts->pin = optarg;
+        return true;
+    case FLAG_STUN_PORT:
+        opts->stun_port = optarg;
+        return true;
+    case FLAG_INSECURE:
+        return set_switch("insecure", &opts->is_insecure);
+    default:
+        return set_switch("plain", &opts->is_plain);
+    }
+}
+
+static bool
 take_flag(int c, char **argv, cli_opts_t *opts)
 {
     bool ignored;
 
     switch (c) {
+    case FLAG_PIN:
+    case FLAG_STUN_PORT:
+    case FLAG_INSECURE:
+    case FLAG_PLAIN:
+        return take_probe_flag(c, opts);
     case FLAG_SOCKET:
         opts->socket = optarg;
         return true;
@@ -204,9 +237,17 @@ cli_parse_flags(
             return false;
         }
     }
+    if (!opts->is_help && (cmd->takes & CLI_TAKES_PROBE) != 0) {
+        if (optind == argc) {
+            (void)cli_error("\"%s\" needs a HOST or HOST:PORT", cmd->name);
+            return false;
+        }
+        opts->target = argv[optind++];
+    }
     if (optind < argc && !opts->is_help) {
-        (void)cli_error(
-            "\"%s\" takes no argument: %s", cmd->name, argv[optind]);
+        (void)cli_error("\"%s\" takes no %s: %s", cmd->name,
+            opts->target != NULL ? "second argument" : "argument",
+            argv[optind]);
         return false;
     }
     return true;

@@ -21,6 +21,8 @@ const cli_command_t cli_commands[] = {
         cli_run_status },
     { "derp list", "List the connected clients", ASKS | CLI_TAKES_JSON,
         cli_run_derp_list },
+    { "derp probe", "Check a relay from outside, as clients see it",
+        CLI_TAKES_PROBE | CLI_TAKES_JSON, cli_run_derp_probe },
     { "system get-derp-map", "Print the DERP map of this instance",
         ASKS | CLI_TAKES_JSON, cli_run_get_derp_map },
     { "reload", "Read the configuration again; no session is lost", ASKS,
@@ -66,8 +68,8 @@ help_all(void)
 int
 cli_help_command(const cli_command_t *cmd)
 {
-    (void)printf(
-        "%s.\n\nUsage: ionscale %s [flags]\n\nFlags:\n", cmd->help, cmd->name);
+    (void)printf("%s.\n\nUsage: ionscale %s%s [flags]\n\nFlags:\n", cmd->help,
+        cmd->name, (cmd->takes & CLI_TAKES_PROBE) != 0 ? " HOST[:PORT]" : "");
     cli_print_flags(cmd);
     return cli_finish();
 }

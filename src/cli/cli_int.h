@@ -19,6 +19,7 @@ enum {
     CLI_TAKES_JSON = 1 << 1,
     CLI_TAKES_NO_NEWLINE = 1 << 2,
     CLI_TAKES_SERVER = 1 << 3, /* `server`: described here, run elsewhere */
+    CLI_TAKES_PROBE = 1 << 4,  /* a relay to look at, and how to trust it */
 };
 
 typedef struct cli_opts {
@@ -27,6 +28,11 @@ typedef struct cli_opts {
     bool is_json;
     bool no_newline;
     bool is_help;
+    const char *target;    /* HOST[:PORT] of a probe */
+    const char *pin;       /* of its certificate; NULL = none */
+    const char *stun_port; /* NULL = the usual one */
+    bool is_insecure;
+    bool is_plain;
 } cli_opts_t;
 
 typedef struct cli_command {
@@ -66,6 +72,7 @@ int cli_unknown(const char *words);
 /* The commands. */
 int cli_run_status(const cli_opts_t *opts);
 int cli_run_derp_list(const cli_opts_t *opts);
+int cli_run_derp_probe(const cli_opts_t *opts);
 int cli_run_get_derp_map(const cli_opts_t *opts);
 int cli_run_reload(const cli_opts_t *opts);
 int cli_run_reopen(const cli_opts_t *opts);

@@ -10,6 +10,7 @@
 
 #include "tls/ticket.h"
 #include "tls/tls_ctx.h"
+#include "tls/tls_stream.h"
 
 /*
  * Alive while any stream is: the library's callbacks reach it through the
@@ -18,8 +19,9 @@
 struct ion_tls_ctx {
     size_t refs;
     SSL_CTX *ssl;
-    BIO_METHOD *bio;           /* the memory BIO of tls_stream.c */
-    ion_ticket_keys_t tickets; /* count 0: no tickets */
+    BIO_METHOD *bio;               /* the memory BIO of tls_stream.c */
+    ion_ticket_keys_t tickets;     /* count 0: no tickets */
+    uint8_t pin[ION_CERT_PIN_LEN]; /* client side: of the only leaf allowed */
 };
 
 /*
@@ -29,6 +31,19 @@ struct ion_tls_ctx {
  * Owns:   gives the method; NULL when there is no memory.
  */
 BIO_METHOD *ion_tls_bio_method(void);
+
+/*
+ * ion_tls_stream_new -- a stream that does not know yet which side it is.
+ *
+ * Shape:  as ion_tls_accept.
+ * Owns:   takes fd on success only; shares ctx; gives *out.
+ * Errors: ION_NOMEM.
+ */
+ION_NODISCARD ion_err_t ion_tls_stream_new(ion_loop_t *loop, ion_tls_ctx_t *ctx,
+    int fd, const ion_tls_gauges_t *gauges, ion_stream_t **out);
+
+/* ion_tls_stream_ssl -- the library's side of a TLS stream. */
+SSL *ion_tls_stream_ssl(const ion_stream_t *s);
 
 /* ion_tls_watch -- count what a connection does beside data (callback). */
 void ion_tls_watch(const SSL *ssl, int where, int ret);

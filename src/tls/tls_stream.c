@@ -440,7 +440,7 @@ static const ion_stream_ops_t tls_ops = {
 };
 
 ion_err_t
-ion_tls_accept(ion_loop_t *loop, ion_tls_ctx_t *ctx, int fd,
+ion_tls_stream_new(ion_loop_t *loop, ion_tls_ctx_t *ctx, int fd,
     const ion_tls_gauges_t *gauges, ion_stream_t **out)
 {
     tls_stream_t *ts = calloc(1, sizeof(*ts));
@@ -465,10 +465,27 @@ ion_tls_accept(ion_loop_t *loop, ion_tls_ctx_t *ctx, int fd,
     }
     BIO_set_data(bio, ts);
     SSL_set_bio(ssl, bio, bio);
-    SSL_set_accept_state(ssl);
     (void)SSL_set_app_data(ssl, ts);
     *out = &ts->head;
     return ION_OK;
+}
+
+SSL *
+ion_tls_stream_ssl(const ion_stream_t *s)
+{
+    ION_ASSERT(s->ops == &tls_ops);
+    return const_tls(s)->ssl;
+}
+
+ion_err_t
+ion_tls_accept(ion_loop_t *loop, ion_tls_ctx_t *ctx, int fd,
+    const ion_tls_gauges_t *gauges, ion_stream_t **out)
+{
+    ion_err_t rc = ion_tls_stream_new(loop, ctx, fd, gauges, out);
+    if (rc == ION_OK) {
+        SSL_set_accept_state(ion_tls_stream_ssl(*out));
+    }
+    return rc;
 }
 
 const char *
