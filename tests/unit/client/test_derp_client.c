@@ -411,6 +411,8 @@ test_unsent_is_bounded(void **state)
         assert_memory_equal(got, "\x04\x00\x01\x00\x20\x07", 6);
     }
     assert_int_equal(ion_client_send_packet(env->client, &to, "x", 1), ION_OK);
+    expect_bytes(env, got, DERP_HEADER_LEN + DERP_KEY_LEN + 1);
+    assert_memory_equal(got, "\x04\x00\x00\x00\x21\x07", 6);
     free(packet);
     free(got);
 }
@@ -545,6 +547,25 @@ test_close_inside(void **state)
     }
 }
 
+/* What is queued cannot go out any more, and nobody hears of it. */
+static void
+test_close_after_reset(void **state)
+{
+    env_t *env = *state;
+    struct linger reset = { .l_onoff = 1 };
+    ion_key_t to = { { 7 } };
+    open_client(env, NULL, false);
+    log_in(env, 4096);
+    assert_int_equal(
+        setsockopt(env->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+    close(env->peer);
+    env->peer = -1;
+    assert_int_equal(ion_client_send_packet(env->client, &to, "x", 1), ION_OK);
+    ion_client_close(&env->client);
+    turn(env);
+    assert_int_equal(env->downs, 0);
+}
+
 static void
 test_bad_config(void **state)
 {
@@ -582,6 +603,7 @@ main(void)
         TEST(test_timeouts),
         TEST(test_silence),
         TEST(test_close_inside),
+        TEST(test_close_after_reset),
         TEST(test_bad_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
