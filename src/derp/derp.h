@@ -90,6 +90,7 @@ typedef enum derp_rtt {
 /* Places in the module's counters; derp_stats.c has the names. */
 typedef enum derp_stat {
     DERP_STAT_ACCEPTS,
+    DERP_STAT_WEBSOCKET_ACCEPTS,
     DERP_STAT_CONNECTIONS,
     DERP_STAT_HOME,
     DERP_STAT_NOT_IDEAL,

@@ -13,6 +13,7 @@
 #include "derp/derp_worker.h"
 #include "http/conn.h"
 #include "http/route.h"
+#include "http/websocket.h"
 #include "proto/http1.h"
 
 const ion_directive_t derp_directives[] = {
@@ -67,10 +68,15 @@ on_probe(struct ion_http_conn *c, const http1_request_t *req, void *arg)
     ion_http_reply(c, &reply);
 }
 
+/* Means the request DERP in a WebSocket? One that asks for a WebSocket and
+ * does not name the protocol is an old client that means DERP itself. */
 static bool
-has_derp(ion_str_t protocols)
+is_websocket(const http1_request_t *req)
 {
-    return protocols.p != NULL &&
+    ion_str_t protocols = http1_header(req, "Sec-WebSocket-Protocol");
+
+    return ion_str_ieq(http1_header(req, "Upgrade"), ION_STR("websocket")) &&
+           protocols.p != NULL &&
            memmem(protocols.p, protocols.len, "derp", 4) != NULL;
 }
 
@@ -80,27 +86,46 @@ refuse_upgrade(
     struct ion_http_conn *c, const http1_request_t *req, ion_process_t *p)
 {
     ion_str_t upgrade = http1_header(req, "Upgrade");
-    bool is_websocket = ion_str_ieq(upgrade, ION_STR("websocket"));
 
     if (ion_cycle_settings(p->cycle)->derp_disabled) {
         reply_text(c, 404, "derp server disabled\n", false);
-    } else if (!is_websocket && !ion_str_ieq(upgrade, ION_STR("derp"))) {
+    } else if (!ion_str_ieq(upgrade, ION_STR("websocket")) &&
+               !ion_str_ieq(upgrade, ION_STR("derp")))
+    {
         reply_text(c, 426, "DERP requires connection upgrade\n", false);
     } else if (!ion_str_eq(req->method, ION_STR("GET"))) {
         reply_text(c, 405, "an upgrade to DERP is a GET\n", true);
     } else if (req->minor != 1 || req->has_body) {
         reply_text(
             c, 400, "an upgrade to DERP is HTTP/1.1 and has no body\n", true);
-    } else if (is_websocket &&
-               has_derp(http1_header(req, "Sec-WebSocket-Protocol")))
-    {
-        reply_text(c, 501, "DERP over WebSocket is not served here\n", true);
     } else if (p->draining) {
         reply_text(c, 503, "this worker takes no new clients\n", true);
     } else {
         return false;
     }
     return true;
+}
+
+/* Take the stream for raw DERP. */
+static void
+take_raw(struct ion_http_conn *c, const http1_request_t *req,
+    ion_http_taken_t *taken, derp_opening_t *opening)
+{
+    opening->is_fast_start =
+        ion_str_eq(http1_header(req, "Derp-Fast-Start"), ION_STR("1"));
+    opening->is_not_ideal = http1_header(req, "Ideal-Node").len > 0;
+    ion_http_take(c, taken);
+}
+
+/* The same in a WebSocket, whose handshake is all the answer there is; false:
+ * there is no stream. */
+static bool
+take_websocket(struct ion_http_conn *c, const http1_request_t *req,
+    ion_http_taken_t *taken, derp_opening_t *opening)
+{
+    opening->is_websocket = true;
+    opening->is_fast_start = true;
+    return ion_http_websocket(c, req, "derp", taken) == ION_OK;
 }
 
 static void
@@ -114,10 +139,11 @@ on_derp(struct ion_http_conn *c, const http1_request_t *req, void *arg)
     if (refuse_upgrade(c, req, p)) {
         return;
     }
-    opening.is_fast_start =
-        ion_str_eq(http1_header(req, "Derp-Fast-Start"), ION_STR("1"));
-    opening.is_not_ideal = http1_header(req, "Ideal-Node").len > 0;
-    ion_http_take(c, &taken);
+    if (!is_websocket(req)) {
+        take_raw(c, req, &taken, &opening);
+    } else if (!take_websocket(c, req, &taken, &opening)) {
+        return;
+    }
     opening.stream = taken.stream;
     opening.rest = taken.rest;
     opening.rest_len = taken.rest_len;

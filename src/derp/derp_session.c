@@ -422,6 +422,7 @@ derp_session_open(derp_worker_t *w, const derp_opening_t *opening)
     ion_err_t rc;
 
     derp_count(w, DERP_STAT_ACCEPTS, 1);
+    derp_count(w, DERP_STAT_WEBSOCKET_ACCEPTS, opening->is_websocket ? 1 : 0);
     if (s == NULL) {
         ion_stream_close(&stream);
         return ION_NOMEM;

@@ -135,6 +135,7 @@ typedef struct derp_opening {
     uint64_t id;
     bool is_fast_start; /* no HTTP answer is written */
     bool is_not_ideal;
+    bool is_websocket; /* to be counted as one */
 } derp_opening_t;
 
 /*

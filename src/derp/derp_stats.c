@@ -49,6 +49,8 @@
 const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
     COUNTER(DERP_STAT_ACCEPTS, "derp_accepts", NULL,
         "DERP connections begun, before their login."),
+    COUNTER(DERP_STAT_WEBSOCKET_ACCEPTS, "derp_websocket_accepts", NULL,
+        "Those of them that came in a WebSocket."),
     GAUGE(DERP_STAT_CONNECTIONS, "derp_current_connections",
         "Clients that are logged in."),
     GAUGE(DERP_STAT_HOME, "derp_current_home_connections",

@@ -21,6 +21,7 @@
 #include "event/stream.h"
 #include "http/conn.h"
 #include "http/server.h"
+#include "http/ws_stream.h"
 #include "proto/http1.h"
 
 #define HTTP_LISTENERS_MAX 192 /* 64 workers' three keys, if one minds all */
@@ -103,6 +104,7 @@ struct ion_http_server {
     ion_list_t conns;
     size_t count;
     ion_list_t dirty;
+    http_ws_set_t websockets;
     ion_map_t *unproven; /* address -> connections without a request */
     ion_loop_hook_t hook;
     uint64_t next_id;

@@ -60,6 +60,7 @@ ion_http_server_new(ion_process_t *p, uint32_t stat_base,
     server->date_second = -1;
     ion_list_init(&server->conns);
     ion_list_init(&server->dirty);
+    http_ws_set_init(&server->websockets, p->log);
     ion_task_init(&server->drained, on_drained);
     server->tables[server->table_count++] = http_endpoints;
     server->hook.end_of_turn = flush_dirty;
@@ -339,6 +340,7 @@ ion_http_server_free(ion_http_server_t **server)
     while ((link = ion_list_first(&s->conns)) != NULL) {
         http_conn_close(ION_CONTAINER_OF(link, ion_http_conn_t, link));
     }
+    http_ws_set_fini(&s->websockets);
     ion_loop_hook_del(s->p->loop, &s->hook);
     ion_task_cancel(&s->drained);
     ion_map_free(&s->unproven);

@@ -268,6 +268,13 @@ derp_rig_connect(derp_rig_t *rig, derp_rig_client_t *c, size_t worker,
         ion_addr_parse(ION_STR("192.0.2.1:41641"), &opening.peer) == ION_OK);
     ION_ASSERT(
         ion_stream_new_plain(rig->loop, fds[1], &opening.stream) == ION_OK);
+    if (o->websockets != NULL) {
+        ion_stream_t *lower = opening.stream;
+
+        opening.is_websocket = true;
+        ION_ASSERT(http_ws_new(o->websockets, lower, seed, NULL, 0,
+                       &opening.stream) == ION_OK);
+    }
     ION_ASSERT(derp_session_open(rig->worker[worker].w, &opening) == ION_OK);
 }
 

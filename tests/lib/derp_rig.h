@@ -24,6 +24,7 @@
 #include "derp/derp.h"
 #include "derp/derp_worker.h"
 #include "event/loop.h"
+#include "http/ws_stream.h"
 #include "proto/derp_frame.h"
 #include "shm/shm.h"
 
@@ -74,6 +75,7 @@ typedef struct derp_rig_frame {
 typedef struct derp_rig_opts {
     bool is_normal_start; /* wants the HTTP answer */
     bool is_not_ideal;
+    http_ws_set_t *websockets; /* not NULL: DERP goes in messages */
     const uint8_t *rest;
     size_t rest_len;
 } derp_rig_opts_t;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "http/websocket.h"
 #include "proto/http1.h"
 
 static http_rig_t *
@@ -62,6 +63,18 @@ on_take(ion_http_conn_t *c, const http1_request_t *req, void *arg)
     rig->taken++;
 }
 
+static void
+on_ws(ion_http_conn_t *c, const http1_request_t *req, void *arg)
+{
+    http_rig_t *rig = rig_of(arg);
+
+    ion_stream_close(&rig->stream);
+    if (ion_http_websocket(c, req, "rig", &rig->facts) == ION_OK) {
+        rig->stream = rig->facts.stream;
+        ION_IGNORE(ion_stream_flush(rig->stream));
+    }
+}
+
 static const ion_http_route_t rig_routes[] = {
     { "/echo", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN,
         on_echo },
@@ -69,6 +82,7 @@ static const ion_http_route_t rig_routes[] = {
         on_big },
     { "/take", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN,
         on_take },
+    { "/ws", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN, on_ws },
     { "/secret", ION_ROUTE_EXACT | ION_ROUTE_MAIN, on_echo },
     { "/metrics", ION_ROUTE_EXACT | ION_ROUTE_METRICS, on_echo },
     { .path = NULL },

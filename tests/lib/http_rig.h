@@ -8,6 +8,7 @@
  *   /echo    method, path and query as text
  *   /big     100,000 bytes
  *   /take    the stream is taken; see taken_rest
+ *   /ws      a WebSocket that speaks "rig"; its stream is kept likewise
  *   /secret  as /echo, redirected to https when plain
  *   /metrics as /echo, metrics listener only
  */

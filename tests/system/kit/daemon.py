@@ -368,9 +368,9 @@ class Daemon:
 
     # -- clients -------------------------------------------------------
 
-    def connect(self, key=None, tls="1.3", **options):
+    def connect(self, key=None, tls="1.3", kind=Client, **options):
         """A client that has connected and said nothing."""
-        client = Client(self.addr, key, tls, **options)
+        client = kind(self.addr, key, tls, **options)
         self.clients.append(client)
         return client
 

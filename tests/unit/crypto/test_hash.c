@@ -1,5 +1,5 @@
 /*
- * test_hash.c -- SHA-256 against FIPS 180-4.
+ * test_hash.c -- SHA-256 and SHA-1 against FIPS 180-4.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -47,6 +47,31 @@ test_sha256_vectors(void **state)
 }
 
 static void
+test_sha1_vectors(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *digest;
+    } cases[] = {
+        { "", "da39a3ee5e6b4b0d3255bfef95601890afd80709" },
+        { "abc", "a9993e364706816aba3e25717850c26c9cd0d89d" },
+        { "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "84983e441c3bd26ebaae4aa1f95129e5e54670f1" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
+        uint8_t digest[ION_SHA1_LEN];
+        char hex[2 * ION_SHA1_LEN + 1] = "";
+
+        assert_int_equal(
+            ion_sha1(cases[i].text, strlen(cases[i].text), digest), ION_OK);
+        ion_hex_encode(hex, digest, sizeof(digest));
+        assert_string_equal(hex, cases[i].digest);
+    }
+}
+
+static void
 test_init_may_be_repeated(void **state)
 {
     (void)state;
@@ -58,6 +83,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sha256_vectors),
+        cmocka_unit_test(test_sha1_vectors),
         cmocka_unit_test(test_init_may_be_repeated),
     };
     return cmocka_run_group_tests(tests, init, NULL);
