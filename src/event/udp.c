@@ -4,12 +4,15 @@
  *
  * A reply is sent to the raw socket address its request came from, with the
  * packet info of the request: ipi_spec_dst is the local address it came to.
- * The interface is left to routing, but for link-local addresses.
+ * The interface is left to routing, but for link-local addresses. A socket
+ * that is bound to one address has no choice of another, and is spared the
+ * packet info, which costs as much as a tenth of a reply.
  */
 #include "event/udp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +35,7 @@ typedef struct udp_slot {
 
 struct ion_udp {
     int fd;
+    bool has_info; /* bound to every address: datagrams come with theirs */
     size_t count; /* datagrams of the last batch */
     size_t queued;
     udp_slot_t slots[ION_UDP_BATCH];
@@ -62,10 +66,29 @@ ask_packet_info(int fd)
     return ION_OK;
 }
 
+static ion_err_t
+is_bound_to_any(int fd, bool *out)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    ion_addr_t bound;
+    if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0) {
+        return ION_SYS;
+    }
+    ion_err_t rc = ion_addr_from_sockaddr(
+        (const struct sockaddr *)(const void *)&ss, len, &bound);
+    *out = rc != ION_OK || ion_addr_is_any(&bound);
+    return ION_OK;
+}
+
 ion_err_t
 ion_udp_new(int fd, ion_udp_t **out)
 {
-    ion_err_t rc = ask_packet_info(fd);
+    bool has_info = false;
+    ion_err_t rc = is_bound_to_any(fd, &has_info);
+    if (rc == ION_OK && has_info) {
+        rc = ask_packet_info(fd);
+    }
     if (rc != ION_OK) {
         return rc;
     }
@@ -74,6 +97,7 @@ ion_udp_new(int fd, ion_udp_t **out)
         return ION_NOMEM;
     }
     u->fd = fd;
+    u->has_info = has_info;
     *out = u;
     return ION_OK;
 }
@@ -99,8 +123,8 @@ prepare_batch(ion_udp_t *u)
             .msg_namelen = sizeof(slot->peer),
             .msg_iov = &slot->iov_in,
             .msg_iovlen = 1,
-            .msg_control = slot->control_in,
-            .msg_controllen = sizeof(slot->control_in),
+            .msg_control = u->has_info ? slot->control_in : NULL,
+            .msg_controllen = u->has_info ? sizeof(slot->control_in) : 0,
         };
     }
 }
@@ -197,7 +221,9 @@ ion_udp_reply(ion_udp_t *u, size_t index, const void *p, size_t n)
         .msg_iov = &slot->iov_out,
         .msg_iovlen = 1,
     };
-    use_packet_info(in, out, slot);
+    if (u->has_info) {
+        use_packet_info(in, out, slot);
+    }
     slot->has_reply = true;
     u->queued++;
     return ION_OK;

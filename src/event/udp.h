@@ -4,7 +4,8 @@
  *
  * One recvmmsg fetches up to ION_UDP_BATCH datagrams, one sendmmsg sends the
  * replies. Each reply leaves from the local address its request came to
- * (IP_PKTINFO, IPV6_RECVPKTINFO). No allocation after ion_udp_new.
+ * (IP_PKTINFO, IPV6_RECVPKTINFO where the socket is bound to every address).
+ * No allocation after ion_udp_new.
  */
 #ifndef ION_EVENT_UDP_H
 #define ION_EVENT_UDP_H
@@ -31,7 +32,7 @@ typedef struct ion_udp_msg {
 } ion_udp_msg_t;
 
 /*
- * ion_udp_new -- batches over a bound UDP socket; asks for packet info.
+ * ion_udp_new -- batches over a UDP socket that is bound already.
  *
  * Owns:   borrows fd; gives *out.
  * Errors: ION_NOMEM | ION_SYS.

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <netinet/in.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -92,6 +94,7 @@ test_replies_leave_from_the_address_asked(void **state)
         { "0.0.0.0:0", "127.0.0.2" },
         { ":0", "127.0.0.3" },
         { ":0", "::1" },
+        { "127.0.0.4:0", "127.0.0.4" },
         { "[::1]:0", "::1" },
     };
     (void)state;
@@ -107,6 +110,43 @@ test_replies_leave_from_the_address_asked(void **state)
         assert_int_equal(recv(client, buf, sizeof(buf), 0), 4);
         assert_memory_equal(buf, "echo", 4);
         close(client);
+        close_server(&env);
+    }
+}
+
+/* Does the kernel add the local address to what this socket receives? */
+static bool
+has_packet_info(int fd, int level, int option)
+{
+    int on = 0;
+    socklen_t len = sizeof(on);
+    assert_int_equal(getsockopt(fd, level, option, &on, &len), 0);
+    return on != 0;
+}
+
+static void
+test_packet_info_only_where_addresses_differ(void **state)
+{
+    static const struct {
+        const char *listen;
+        int level;
+        int option;
+        bool wanted;
+    } cases[] = {
+        { "0.0.0.0:0", IPPROTO_IP, IP_PKTINFO, true },
+        { "127.0.0.1:0", IPPROTO_IP, IP_PKTINFO, false },
+        { "[::]:0", IPPROTO_IPV6, IPV6_RECVPKTINFO, true },
+        { "[::1]:0", IPPROTO_IPV6, IPV6_RECVPKTINFO, false },
+    };
+    (void)state;
+    for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
+        if (cases[i].level == IPPROTO_IPV6 && !ion_sock_has_ipv6()) {
+            continue;
+        }
+        env_t env = open_server(cases[i].listen);
+        assert_int_equal(
+            has_packet_info(env.fd, cases[i].level, cases[i].option),
+            cases[i].wanted);
         close_server(&env);
     }
 }
@@ -177,6 +217,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_replies_leave_from_the_address_asked),
+        cmocka_unit_test(test_packet_info_only_where_addresses_differ),
         cmocka_unit_test(test_batches_are_bounded_and_in_order),
         cmocka_unit_test(test_bounds),
     };
