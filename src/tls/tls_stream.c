@@ -208,9 +208,9 @@ static ion_err_t
 decrypt(tls_stream_t *ts, uint8_t *buf, size_t cap, size_t *n)
 {
     ion_err_t rc = ION_OK;
+    ERR_clear_error();
     while (*n < cap) {
         size_t got = 0;
-        ERR_clear_error();
         int ret = SSL_read_ex(ts->ssl, buf + *n, cap - *n, &got);
         note_ready(ts);
         if (ret != 1) {
