@@ -196,9 +196,10 @@ ion_sock_bind_udp(const ion_addr_t *addr, const ion_sock_opts_t *opts, int *fd,
         return rc;
     }
     /* A dual-stack socket reports IPv4 requests as IP_PKTINFO only if asked. */
-    if (!set_int(s, IPPROTO_IP, IP_PKTINFO, 1) ||
-        (plan.family == AF_INET6 &&
-            !set_int(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)))
+    if (ion_addr_is_any(addr) &&
+        (!set_int(s, IPPROTO_IP, IP_PKTINFO, 1) ||
+            (plan.family == AF_INET6 &&
+                !set_int(s, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1))))
     {
         rc = explain(addr, SOCK_DGRAM, why);
         ion_fd_close(&s);

@@ -70,8 +70,9 @@ ION_NODISCARD ion_err_t ion_sock_listen(
     int fd, const ion_addr_t *addr, ion_errtext_t *why);
 
 /*
- * ion_sock_bind_udp -- a bound UDP socket that tells the address asked:
- * IP_PKTINFO, and IPV6_RECVPKTINFO on an IPv6 or dual-stack socket.
+ * ion_sock_bind_udp -- a bound UDP socket. One that is bound to every address
+ * tells which was asked: IP_PKTINFO, and IPV6_RECVPKTINFO on an IPv6 or
+ * dual-stack socket.
  *
  * Gives *fd.  Errors: as ion_sock_listen_tcp.
  */

@@ -226,6 +226,7 @@ test_udp(void **state)
 
     assert_int_equal(ion_sock_bind_udp(&v4, &opts, &fd, &why), ION_OK);
     assert_int_equal(option(fd, SOL_SOCKET, SO_TYPE), SOCK_DGRAM);
+    assert_int_equal(option(fd, IPPROTO_IP, IP_PKTINFO), 0);
     assert_int_equal(ion_sock_local(fd, &bound), ION_OK);
     assert_int_equal(
         ion_sock_bind_udp(&bound, &opts, &second, &why), ION_EXISTS);
