@@ -203,14 +203,23 @@ answer_key_update(tls_stream_t *ts)
     }
 }
 
-/* Decrypt what is in `in` until it is used up or buf is full. */
+/*
+ * Decrypt what is in `in` until it is used up or buf is full. The library
+ * gives its input buffer back after every record while it may; it may only
+ * in the call that finds nothing more, where the buffer is empty or holds
+ * the beginning of a record.
+ */
 static ion_err_t
 decrypt(tls_stream_t *ts, uint8_t *buf, size_t cap, size_t *n)
 {
     ion_err_t rc = ION_OK;
     ERR_clear_error();
+    (void)SSL_clear_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
     while (*n < cap) {
         size_t got = 0;
+        if (ts->in_len == 0) {
+            (void)SSL_set_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
+        }
         int ret = SSL_read_ex(ts->ssl, buf + *n, cap - *n, &got);
         note_ready(ts);
         if (ret != 1) {
@@ -220,6 +229,7 @@ decrypt(tls_stream_t *ts, uint8_t *buf, size_t cap, size_t *n)
         *n += got;
         ts->late_steps = 0;
     }
+    (void)SSL_set_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
     answer_key_update(ts);
     if (ts->late_steps > LATE_STEPS_MAX) {
         ts->reason = "too many handshake messages without data";
