@@ -36,7 +36,7 @@ typedef struct udp_slot {
 struct ion_udp {
     int fd;
     bool has_info; /* bound to every address: datagrams come with theirs */
-    size_t count; /* datagrams of the last batch */
+    size_t count;  /* datagrams of the last batch */
     size_t queued;
     udp_slot_t slots[ION_UDP_BATCH];
     ion_udp_msg_t msgs[ION_UDP_BATCH];
