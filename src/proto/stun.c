@@ -29,8 +29,9 @@ static const char software[8] = { 't', 'a', 'i', 'l', 'n', 'o', 'd', 'e' };
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
     0xff };
 
-/* CRC-32/IEEE of every value of four bits, reflected */
-static const uint32_t crc_nibble[16] = {
+/* CRC-32/IEEE, reflected, of a byte's four high bits and four low bits; the
+ * byte's own is the sum of both */
+static const uint32_t crc_high[16] = {
     UINT32_C(0x00000000),
     UINT32_C(0x1db71064),
     UINT32_C(0x3b6e20c8),
@@ -48,6 +49,24 @@ static const uint32_t crc_nibble[16] = {
     UINT32_C(0xa00ae278),
     UINT32_C(0xbdbdf21c),
 };
+static const uint32_t crc_low[16] = {
+    UINT32_C(0x00000000),
+    UINT32_C(0x77073096),
+    UINT32_C(0xee0e612c),
+    UINT32_C(0x990951ba),
+    UINT32_C(0x076dc419),
+    UINT32_C(0x706af48f),
+    UINT32_C(0xe963a535),
+    UINT32_C(0x9e6495a3),
+    UINT32_C(0x0edb8832),
+    UINT32_C(0x79dcb8a4),
+    UINT32_C(0xe0d5e91e),
+    UINT32_C(0x97d2d988),
+    UINT32_C(0x09b64c2b),
+    UINT32_C(0x7eb17cbd),
+    UINT32_C(0xe7b82d07),
+    UINT32_C(0x90bf1d91),
+};
 
 static uint32_t
 fingerprint(const uint8_t *p, size_t n)
@@ -55,9 +74,9 @@ fingerprint(const uint8_t *p, size_t n)
     uint32_t crc = UINT32_MAX;
 
     for (size_t i = 0; i < n; i++) {
-        crc ^= p[i];
-        crc = (crc >> 4) ^ crc_nibble[crc & 15];
-        crc = (crc >> 4) ^ crc_nibble[crc & 15];
+        uint32_t byte = (crc ^ p[i]) & 0xff;
+
+        crc = (crc >> 8) ^ crc_low[byte & 15] ^ crc_high[byte >> 4];
     }
     return ~crc ^ STUN_FINGERPRINT_XOR;
 }
