@@ -11,6 +11,7 @@
 
 #include "base/base.h"
 #include "core/module.h"
+#include "event/loop.h"
 #include "proto/derp_frame.h"
 
 typedef struct derp_conf {
@@ -27,8 +28,8 @@ typedef struct derp_conf {
 /* Interests that one worker keeps. */
 #define DERP_WORKER_INTERESTS ((size_t)2 * 1024 * 1024)
 
-/* Plaintext bytes taken from one client per turn. */
-#define DERP_READ_BUDGET 65536u
+/* Plaintext bytes taken from one client per turn: what one read gives. */
+#define DERP_READ_BUDGET ION_LOOP_RXBUF
 /* One piece handed to the stream: the payload of a full TLS record. */
 #define DERP_CHUNK 16384u
 /* Bytes handed to the stream between two sends: while the socket takes

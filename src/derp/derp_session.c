@@ -185,23 +185,20 @@ derp_session_read(derp_session_t *s)
 {
     derp_worker_t *w = s->w;
     uint8_t *buf = ion_loop_rxbuf(w->loop);
-    size_t budget = DERP_READ_BUDGET;
+    size_t n = 0;
+    ion_err_t rc;
 
-    while (budget > 0 && s->phase != DERP_PHASE_CLOSED &&
-           !derp_session_is_paused(s))
-    {
-        size_t n = 0;
-        ion_err_t rc = ion_stream_read(
-            s->stream, buf, ION_MIN(budget, (size_t)ION_LOOP_RXBUF), &n);
-
-        if (rc == ION_AGAIN) {
-            break;
-        }
-        if (rc != ION_OK) {
-            read_failed(s, rc);
-            return;
-        }
-        budget -= n;
+    if (s->phase == DERP_PHASE_CLOSED || derp_session_is_paused(s)) {
+        return;
+    }
+    /* once: if the socket has more, its event comes again in the next turn,
+     * and asking it now costs a call that mostly finds nothing */
+    rc = ion_stream_read(s->stream, buf, DERP_READ_BUDGET, &n);
+    if (rc != ION_OK && rc != ION_AGAIN) {
+        read_failed(s, rc);
+        return;
+    }
+    if (n > 0) {
         input_or_hold(s, buf, n);
     }
     if (s->phase == DERP_PHASE_CLOSED) {
