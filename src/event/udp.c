@@ -6,7 +6,7 @@
  * packet info of the request: ipi_spec_dst is the local address it came to.
  * The interface is left to routing, but for link-local addresses. A socket
  * that is bound to one address has no choice of another, and is spared the
- * packet info, which costs as much as a tenth of a reply.
+ * packet info.
  */
 #include "event/udp.h"
 
