@@ -155,8 +155,8 @@ typedef struct {
 } bundle_public_t;
 
 /*
- * bundle_public -- host, ports and addresses by configuration.md's rules for
- * missing keys; also writes facts.public_text.
+ * bundle_public -- host, ports and addresses; what public_addr leaves open is
+ * what is bound, or the machine's own.  Also writes facts.public_text.
  */
 void bundle_public(bundle_t *b, bundle_public_t *out);
 
