@@ -88,6 +88,10 @@ typedef enum derp_rtt {
     DERP_RTT_COUNT,
 } derp_rtt_t;
 
+/* Frames per send: 0 to 10, 15, 20, 25, 50, 100, any; each holds those below
+ * it too. */
+#define DERP_FRAMES_BUCKETS 17
+
 /* Places in the module's counters; derp_stats.c has the names. */
 typedef enum derp_stat {
     DERP_STAT_ACCEPTS,
@@ -126,7 +130,10 @@ typedef enum derp_stat {
     DERP_STAT_BYTES_DROPPED =
         DERP_STAT_PACKETS_DROPPED + 2 * (int)DERP_DROP_COUNT,
     DERP_STAT_RTT = DERP_STAT_BYTES_DROPPED + 2 * (int)DERP_DROP_COUNT,
-    DERP_STAT_COUNT = DERP_STAT_RTT + (int)DERP_RTT_COUNT,
+    DERP_STAT_FRAMES = DERP_STAT_RTT + (int)DERP_RTT_COUNT, /* buckets */
+    DERP_STAT_FRAMES_SUM = DERP_STAT_FRAMES + DERP_FRAMES_BUCKETS,
+    DERP_STAT_FRAMES_COUNT,
+    DERP_STAT_COUNT,
 } derp_stat_t;
 
 extern const ion_directive_t derp_directives[];

@@ -127,6 +127,7 @@ static ion_err_t
 seal_batch(derp_session_t *s, size_t limit, size_t *total)
 {
     ion_err_t rc = ION_OK;
+    size_t frames = 0;
     size_t n = 1;
 
     *total = 0;
@@ -134,6 +135,10 @@ seal_batch(derp_session_t *s, size_t limit, size_t *total)
     while (rc == ION_OK && n > 0 && *total < limit) {
         rc = put_next(s, &n);
         *total += n;
+        frames += n > 0 ? 1 : 0;
+    }
+    if (frames > 0) {
+        derp_stats_count_frames(s->w, frames);
     }
     return rc == ION_OK ? seal_chunk(s) : rc;
 }

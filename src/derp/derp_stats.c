@@ -46,6 +46,12 @@
     COUNTER((int)DERP_STAT_RTT + (int)(cls), "derp_tcp_rtt",                  \
         "le=\"" word "\"", help_)
 
+#define FRAMES(nth, suffix, labels_, help_)                                   \
+    [(int)DERP_STAT_FRAMES + (nth)] = {                                       \
+        .name = "derp_buffered_write_frames" suffix, .labels = (labels_),     \
+        .type = ION_STAT_HISTOGRAM, .help = (help_) }
+#define FRAMES_LE(nth, word) FRAMES(nth, "_bucket", "le=\"" word "\"", NULL)
+
 const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
     COUNTER(DERP_STAT_ACCEPTS, "derp_accepts", NULL,
         "DERP connections begun, before their login."),
@@ -124,8 +130,53 @@ const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
     RTT(DERP_RTT_INF, "inf", NULL),
     RTT(DERP_RTT_NON_TCP, "non-tcp", NULL),
     RTT(DERP_RTT_ERROR, "error", NULL),
+    FRAMES(0, "_bucket", "le=\"0\"", "Frames that went out with one send."),
+    FRAMES_LE(1, "1"),
+    FRAMES_LE(2, "2"),
+    FRAMES_LE(3, "3"),
+    FRAMES_LE(4, "4"),
+    FRAMES_LE(5, "5"),
+    FRAMES_LE(6, "6"),
+    FRAMES_LE(7, "7"),
+    FRAMES_LE(8, "8"),
+    FRAMES_LE(9, "9"),
+    FRAMES_LE(10, "10"),
+    FRAMES_LE(11, "15"),
+    FRAMES_LE(12, "20"),
+    FRAMES_LE(13, "25"),
+    FRAMES_LE(14, "50"),
+    FRAMES_LE(15, "100"),
+    FRAMES_LE(16, "+Inf"),
+    FRAMES(17, "_sum", NULL, NULL),
+    FRAMES(18, "_count", NULL, NULL),
 };
 /* clang-format on */
+
+size_t
+derp_stats_frames_bucket(size_t frames)
+{
+    static const size_t limits[] = { 10, 15, 20, 25, 50, 100 };
+    size_t i = 0;
+
+    if (frames <= limits[0]) {
+        return frames;
+    }
+    while (i < ION_ARRAY_LEN(limits) && frames > limits[i]) {
+        i++;
+    }
+    return limits[0] + i;
+}
+
+void
+derp_stats_count_frames(derp_worker_t *w, size_t frames)
+{
+    for (size_t i = derp_stats_frames_bucket(frames); i < DERP_FRAMES_BUCKETS;
+         i++) {
+        derp_count(w, DERP_STAT_FRAMES + i, 1);
+    }
+    derp_count(w, DERP_STAT_FRAMES_SUM, frames);
+    derp_count(w, DERP_STAT_FRAMES_COUNT, 1);
+}
 
 derp_rtt_t
 derp_stats_rtt_class(uint32_t rtt_us)

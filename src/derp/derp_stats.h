@@ -8,6 +8,7 @@
 
 #include "derp/derp.h"
 #include "derp/derp_session.h"
+#include "derp/derp_worker.h"
 
 /*
  * derp_stats_sample_rtt -- put the connection's round-trip time, as the kernel
@@ -18,6 +19,16 @@
  * Errors: none; what cannot be measured is counted as such.
  */
 void derp_stats_sample_rtt(derp_session_t *s);
+
+/*
+ * derp_stats_count_frames -- that many frames go out with one send.
+ *
+ * Errors: none.
+ */
+void derp_stats_count_frames(derp_worker_t *w, size_t frames);
+
+/* derp_stats_frames_bucket -- the smallest bucket that holds so many frames. */
+size_t derp_stats_frames_bucket(size_t frames);
 
 /* derp_stats_rtt_class -- the class of a round-trip time in microseconds. */
 derp_rtt_t derp_stats_rtt_class(uint32_t rtt_us);

@@ -41,7 +41,8 @@ ion_stats_retire(ion_shm_t *shm, uint32_t slot, size_t base,
     ION_ASSERT(base + n <= shm->geometry.nstats);
     uint64_t *stats = shm_block(shm, slot)->stats;
     for (size_t i = 0; i < n; i++) {
-        if (desc[i].type != ION_STAT_COUNTER) {
+        if (desc[i].type == ION_STAT_GAUGE || desc[i].type == ION_STAT_UNTYPED)
+        {
             ion_stat_set(stats, base + i, 0);
         }
     }

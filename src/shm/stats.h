@@ -19,7 +19,8 @@
 typedef enum ion_stat_type {
     ION_STAT_COUNTER = 0,
     ION_STAT_GAUGE = 1,
-    ION_STAT_UNTYPED = 2, /* treated as a gauge, printed without a type */
+    ION_STAT_UNTYPED = 2,   /* treated as a gauge, printed without a type */
+    ION_STAT_HISTOGRAM = 3, /* counters NAME_bucket, NAME_sum, NAME_count */
 } ion_stat_type_t;
 
 typedef struct ion_stat_desc {

@@ -34,7 +34,9 @@ def scrape(one):
             assert found, line
             name = found[1] + (found[2] or "")
             assert name not in samples, name
-            assert found[1] in types, f"{found[1]} before its type"
+            described = re.sub(r"_(bucket|sum|count)$", "", found[1])
+            assert found[1] in types or types[described] == "histogram", (
+                f"{found[1]} before its type")
             samples[name] = float(found[4])
     assert helps == set(types)
     assert got.body.endswith(b"\n")
@@ -108,6 +110,23 @@ def test_all_drop_counters_exist_from_the_start(server):
             label = f'{{reason="{reason}",kind="{kind}"}}'
             assert counters["derp_packets_dropped" + label] == 0
             assert counters["derp_bytes_dropped" + label] == 0
+
+
+def test_frames_per_send_are_a_histogram(server):
+    """Buckets hold those below them; the last one is the count."""
+    one = server()
+    a = one.client()
+    for _ in range(3):
+        a.roundtrip(a)
+    samples, types = scrape(one)
+    assert types["derp_buffered_write_frames"] == "histogram"
+    limits = [*map(str, range(11)), "15", "20", "25", "50", "100", "+Inf"]
+    buckets = [samples[f'derp_buffered_write_frames_bucket{{le="{limit}"}}']
+               for limit in limits]
+    assert buckets == sorted(buckets)
+    assert buckets[0] == 0 and buckets[1] >= 3
+    assert buckets[-1] == samples["derp_buffered_write_frames_count"]
+    assert samples["derp_buffered_write_frames_sum"] >= buckets[-1]
 
 
 def test_tls_version_gauges(server):

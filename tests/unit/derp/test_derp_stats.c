@@ -40,9 +40,43 @@ test_every_counter_has_a_name_of_its_own(void **state)
             assert_string_equal(derp_stats[i - 1].name, d->name);
             assert_null(d->help);
         }
+        if (i == DERP_STAT_FRAMES_SUM || i == DERP_STAT_FRAMES_COUNT) {
+            continue; /* described with the histogram's buckets */
+        }
         if (i == 0 || strcmp(derp_stats[i - 1].name, d->name) != 0) {
             assert_non_null(d->help);
         }
+    }
+}
+
+/* Every count goes into the smallest bucket that holds it. */
+static void
+test_frames_buckets(void **state)
+{
+    static const struct {
+        size_t frames;
+        const char *le;
+    } cases[] = {
+        { 0, "le=\"0\"" },
+        { 1, "le=\"1\"" },
+        { 10, "le=\"10\"" },
+        { 11, "le=\"15\"" },
+        { 15, "le=\"15\"" },
+        { 16, "le=\"20\"" },
+        { 25, "le=\"25\"" },
+        { 26, "le=\"50\"" },
+        { 100, "le=\"100\"" },
+        { 101, "le=\"+Inf\"" },
+        { 100000, "le=\"+Inf\"" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t bucket = derp_stats_frames_bucket(cases[i].frames);
+
+        assert_in_range(bucket, 0, DERP_FRAMES_BUCKETS - 1);
+        assert_string_equal(
+            derp_stats[DERP_STAT_FRAMES + bucket].labels, cases[i].le);
     }
 }
 
@@ -111,6 +145,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_counter_has_a_name_of_its_own),
+        cmocka_unit_test(test_frames_buckets),
         cmocka_unit_test(test_all_14_drop_counters),
         cmocka_unit_test(test_round_trip_classes),
     };
