@@ -93,8 +93,8 @@ test_accepted(void **state)
         "GET /?a=b&c={|}^`'%zz HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /%41%2f%7e HTTP/1.1\r\nHost: a\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
-        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-        "Content-Length: 5\r\n\r\nhello",
+        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+         "Content-Length: 5\r\n\r\nhello"),
         "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n",
     };
 
