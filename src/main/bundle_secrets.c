@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "base/hex.h"
@@ -52,39 +51,6 @@ state_path(const bundle_maker_t *maker, const char *name, char *out, size_t cap)
     return n < 0 || (size_t)n >= cap ? ION_RANGE : ION_OK;
 }
 
-static bool
-may_enter(const struct stat *st, uid_t uid, gid_t gid)
-{
-    if (st->st_uid == uid) {
-        return (st->st_mode & S_IXUSR) != 0;
-    }
-    return (st->st_mode & (st->st_gid == gid ? S_IXGRP : S_IXOTH)) != 0;
-}
-
-/* The directory on the way to path that shuts the service user out. */
-static void
-name_closed_dir(const bundle_maker_t *maker, const char *path, ion_sb_t *lines)
-{
-    char dir[4096];
-    struct stat st;
-    size_t n = strlen(path);
-    if (maker->uid == (uid_t)-1 || n >= sizeof(dir)) {
-        return;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if (path[i] != '/') {
-            continue;
-        }
-        memcpy(dir, path, i);
-        dir[i] = '\0';
-        if (stat(dir, &st) == 0 && !may_enter(&st, maker->uid, maker->gid)) {
-            ion_sb_addf(lines, ": user id %u may not enter %s",
-                (unsigned)maker->uid, dir);
-            return;
-        }
-    }
-}
-
 /* A file of state_dir, which the service user can put what it likes into. */
 static ion_err_t
 read_state(const bundle_maker_t *maker, const char *path, size_t max,
@@ -113,9 +79,7 @@ write_state(const bundle_maker_t *maker, const char *path, mode_t mode,
         rc = ion_file_write(path, bytes.p, bytes.len, &owner, &why);
     }
     if (rc != ION_OK) {
-        ion_sb_addf(lines, "state_dir: cannot write %s: %s", path, why.msg);
-        name_closed_dir(maker, path, lines);
-        ion_sb_addc(lines, '\n');
+        ion_sb_addf(lines, "state_dir: cannot write %s: %s\n", path, why.msg);
         return ION_DENIED;
     }
     return ION_OK;

@@ -17,7 +17,6 @@
 
 #include "os/fd.h"
 #include "os/file.h"
-#include "os/fs_owner.h"
 
 static ion_err_t
 dir_error(ion_errtext_t *why, const char *doing)
@@ -150,35 +149,6 @@ adopt(int fd, const ion_file_owner_t *owner, ion_errtext_t *why)
     return ION_OK;
 }
 
-/*
- * Can the owner get there?  A directory above it that only root may enter
- * would show much later, as a file that cannot be written.
- */
-static ion_err_t
-check_reach(
-    char path[PATH_MAX], const ion_file_owner_t *owner, ion_errtext_t *why)
-{
-    ion_err_t rc = ION_OK;
-    char *slash = path[0] == '/' ? path + 1 : path;
-
-    if (!ion_fs_owner_enter(owner)) {
-        return ION_OK;
-    }
-    for (slash = strchr(slash, '/'); slash != NULL && rc == ION_OK;
-         slash = strchr(slash + 1, '/'))
-    {
-        *slash = '\0';
-        if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) != 0) {
-            ion_errtext_set(why, "uid %u may not enter %.180s: %s", owner->uid,
-                path, strerror(errno));
-            rc = ION_DENIED;
-        }
-        *slash = '/';
-    }
-    ion_fs_owner_leave();
-    return rc;
-}
-
 ion_err_t
 ion_file_make_dir(
     const char *path, const ion_file_owner_t *owner, ion_errtext_t *why)
@@ -213,5 +183,5 @@ ion_file_make_dir(
         (void)rmdir(copy); /* made a moment ago, so empty */
     }
     ion_fd_close(&fd);
-    return rc != ION_OK ? rc : check_reach(copy, owner, why);
+    return rc;
 }

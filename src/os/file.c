@@ -19,8 +19,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/rng.h"
+#include "base/str.h"
 #include "os/fd.h"
 #include "os/fs_owner.h"
+
+#define READ_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+#define TEMP_TRIES 100
 
 /* The errno of a path operation as a code, and in words. */
 static ion_err_t
@@ -68,14 +73,13 @@ read_bounded(int fd, char *buf, size_t max, size_t *n, ion_errtext_t *why)
     return ION_LIMIT;
 }
 
-ion_err_t
-ion_file_read(
-    const char *path, size_t max, char **bytes, size_t *n, ion_errtext_t *why)
+/* Read all of an open file (fd < 0: errno says why it is not) and close it. */
+static ion_err_t
+read_open(int fd, size_t max, char **bytes, size_t *n, ion_errtext_t *why)
 {
     struct stat st;
     char *buf;
     ion_err_t rc;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
     if (fd < 0) {
         return path_error(why);
@@ -114,46 +118,84 @@ ion_file_read(
 }
 
 ion_err_t
-ion_file_read_as(const char *path, size_t max, const ion_file_owner_t *owner,
-    char **bytes, size_t *n, ion_errtext_t *why)
+ion_file_read(
+    const char *path, size_t max, char **bytes, size_t *n, ion_errtext_t *why)
 {
-    bool entered = ion_fs_owner_enter(owner);
-    ion_err_t rc = ion_file_read(path, max, bytes, n, why);
-
-    if (entered) {
-        ion_fs_owner_leave();
-    }
-    return rc;
+    return read_open(open(path, READ_FLAGS), max, bytes, n, why);
 }
 
-static bool
-sync_parent(const char *path)
+/*
+ * The directory of path, opened with our own rights, and the name in it: what
+ * the owner then does there needs no right to the directories above.
+ */
+static int
+open_dir_of(const char *path, const char **name)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
-    int fd;
-    bool ok;
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
 
+    *name = slash == NULL ? path : slash + 1;
+    if (n >= sizeof(dir)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
     if (slash == NULL) {
-        (void)snprintf(dir, sizeof(dir), ".");
+        dir[n++] = '.';
+    } else if (n == 0) {
+        dir[n++] = '/';
     } else {
-        int n = slash == path ? 1 : (int)(slash - path);
-
-        (void)snprintf(dir, sizeof(dir), "%.*s", n, path);
+        memcpy(dir, path, n);
     }
-    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return false;
-    }
-    ok = fsync(fd) == 0 || errno == EINVAL; /* not every file system can */
-    ion_fd_close(&fd);
-    return ok;
+    dir[n] = '\0';
+    return open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Write, sync and rename; tmp exists and is open as fd, which is closed. */
+ion_err_t
+ion_file_read_as(const char *path, size_t max, const ion_file_owner_t *owner,
+    char **bytes, size_t *n, ion_errtext_t *why)
+{
+    const char *name;
+    int dir = open_dir_of(path, &name);
+    bool entered;
+    ion_err_t rc;
+
+    if (dir < 0) {
+        return path_error(why);
+    }
+    entered = ion_fs_owner_enter(owner);
+    rc = read_open(openat(dir, name, READ_FLAGS), max, bytes, n, why);
+    if (entered) {
+        ion_fs_owner_leave();
+    }
+    ion_fd_close(&dir);
+    return rc;
+}
+
+/* A new file beside name, which nobody has yet. */
+static int
+open_temp(int dir, const char *name, char tmp[NAME_MAX + 1])
+{
+    for (int tries = 0; tries < TEMP_TRIES; tries++) {
+        int len =
+            snprintf(tmp, NAME_MAX + 1, "%s.%08x", name, ion_random_u32());
+        int fd;
+
+        if (len < 0 || len > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            return -1;
+        }
+        fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd >= 0 || errno != EEXIST) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
+/* Write, sync and close; fd is the new file's. */
 static bool
-fill_and_rename(int fd, const char *tmp, const char *path, const void *p,
-    size_t n, mode_t mode)
+fill(int fd, const void *p, size_t n, mode_t mode)
 {
     bool ok = ion_fd_write_all(fd, p, n) == ION_OK && fchmod(fd, mode) == 0 &&
               fsync(fd) == 0;
@@ -163,36 +205,49 @@ fill_and_rename(int fd, const char *tmp, const char *path, const void *p,
         return false;
     }
     errno = saved;
-    return ok && rename(tmp, path) == 0;
+    return ok;
+}
+
+static ion_err_t
+replace(
+    int dir, const char *name, ion_str_t bytes, mode_t mode, ion_errtext_t *why)
+{
+    char tmp[NAME_MAX + 1];
+    ion_err_t rc;
+    int fd = open_temp(dir, name, tmp);
+
+    if (fd < 0) {
+        return path_error(why);
+    }
+    if (!fill(fd, bytes.p, bytes.len, mode) ||
+        renameat(dir, tmp, dir, name) != 0) {
+        rc = path_error(why);
+        (void)unlinkat(dir, tmp, 0); /* best effort: nobody reads that name */
+        return rc;
+    }
+    if (fsync(dir) != 0 && errno != EINVAL) { /* not every file system can */
+        return path_error(why);
+    }
+    return ION_OK;
 }
 
 ion_err_t
 ion_file_write(const char *path, const void *p, size_t n,
     const ion_file_owner_t *owner, ion_errtext_t *why)
 {
-    char tmp[PATH_MAX];
-    int len = snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path);
-    ion_err_t rc = ION_OK;
+    const char *name;
+    int dir = open_dir_of(path, &name);
     bool entered;
-    int fd;
+    ion_err_t rc;
 
-    if (len < 0 || (size_t)len >= sizeof(tmp)) {
-        errno = ENAMETOOLONG;
+    if (dir < 0) {
         return path_error(why);
     }
     entered = ion_fs_owner_enter(owner);
-    fd = mkostemp(tmp, O_CLOEXEC);
-    if (fd < 0) {
-        rc = path_error(why);
-    } else if (!fill_and_rename(fd, tmp, path, p, n, owner->mode)) {
-        rc = path_error(why);
-        (void)unlink(tmp); /* best effort: nobody reads that name */
-    }
-    if (rc == ION_OK && !sync_parent(path)) {
-        rc = path_error(why);
-    }
+    rc = replace(dir, name, (ion_str_t){ p, n }, owner->mode, why);
     if (entered) {
         ion_fs_owner_leave();
     }
+    ion_fd_close(&dir);
     return rc;
 }

@@ -48,7 +48,8 @@ ION_NODISCARD ion_err_t ion_file_read_as(const char *path, size_t max,
  * renamed, directory synced.  A reader sees the old file or the new one.
  *
  * owner: as root the file is made *as* that uid and gid, so a master without
- * DAC_OVERRIDE can write into the service user's directory.
+ * DAC_OVERRIDE can write into the service user's directory, whatever the
+ * directories above it let that user do.
  * Errors: ION_DENIED | ION_NOTFOUND directory is missing | ION_SYS (errno);
  *         the old file is untouched and nothing is left beside it.
  */
@@ -63,8 +64,7 @@ ION_NODISCARD ion_err_t ion_file_write(const char *path, const void *p,
  * its mode is narrowed to owner->mode, but never that of a shared (sticky) or
  * top-level directory: a mistyped path must not lock up the machine.
  * Errors: ION_EXISTS something else has that name | ION_DENIED belongs to
- *         somebody else, no right, or (as root) the owner may not enter a
- *         directory above it | ION_SYS (errno).
+ *         somebody else, or no right | ION_SYS (errno).
  */
 ION_NODISCARD ion_err_t ion_file_make_dir(
     const char *path, const ion_file_owner_t *owner, ion_errtext_t *why);
