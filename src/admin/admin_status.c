@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "doc/emit_tree.h"
 #include "doc/json.h"
+#include "os/sandbox.h"
 #include "shm/slots.h"
 
 enum {
@@ -55,6 +56,24 @@ state_word(ion_slot_state_t state)
     return "unknown";
 }
 
+static const char *
+sandbox_word(uint32_t in_force)
+{
+    if ((in_force & ION_SANDBOXED_LOG) != 0) {
+        return "log";
+    }
+    switch (in_force & (ION_SANDBOXED_SECCOMP | ION_SANDBOXED_LANDLOCK)) {
+    case ION_SANDBOXED_SECCOMP:
+        return "seccomp";
+    case ION_SANDBOXED_LANDLOCK:
+        return "landlock";
+    case 0:
+        return "none";
+    default:
+        return "full";
+    }
+}
+
 static void
 write_process(const ion_process_t *p, uint32_t slot,
     const ion_slot_info_t *info, ion_jw_t *w)
@@ -70,6 +89,8 @@ write_process(const ion_process_t *p, uint32_t slot,
     ion_jw_i64(w, info->pid);
     ion_jw_key(w, "state");
     ion_jw_strz(w, state_word(info->state));
+    ion_jw_key(w, "sandbox");
+    ion_jw_strz(w, sandbox_word(ion_slots_sandbox(p->shm, slot)));
     ion_jw_key(w, "clients");
     ion_jw_u64(w, admin_counter_of_slot(p, "derp_current_connections", slot));
     ion_jw_key(w, "started");

@@ -38,7 +38,7 @@ static bool
 print_processes(const ion_doc_node_t *s)
 {
     static const char *const head[] = { "PROCESS", "SLOT", "PID", "STATE",
-        "CLIENTS", "STARTED" };
+        "SANDBOX", "CLIENTS", "STARTED" };
     const ion_doc_node_t *list = ion_doc_get(s, "processes");
     cli_table_t t;
 
@@ -59,6 +59,7 @@ print_processes(const ion_doc_node_t *s)
             cli_table_addf(&t, "%" PRId64, cli_int(p, "slot"));
             cli_table_addf(&t, "%" PRId64, cli_int(p, "pid"));
             cli_table_add(&t, cli_str(p, "state"));
+            cli_table_add(&t, cli_str(p, "sandbox"));
             if (is_worker) {
                 cli_table_addf(&t, "%" PRId64, cli_int(p, "clients"));
             } else {

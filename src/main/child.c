@@ -22,6 +22,7 @@
 #include "main/lifecycle.h"
 #include "main/messages.h"
 #include "os/proc.h"
+#include "os/sandbox.h"
 #include "os/sig.h"
 #include "shm/blackbox.h"
 #include "shm/shm.h"
@@ -60,6 +61,15 @@ typedef struct child {
     child_op_t ops[OPS_MAX];
     int status;
 } child_t;
+
+/* Which role lives by which policy. */
+static const struct {
+    uint32_t role;
+    const ion_sandbox_policy_t *policy;
+} policies[] = {
+    { ION_ROLE_WORKER, &ion_sandbox_worker },
+    { ION_ROLE_KEEPER, &ion_sandbox_keeper },
+};
 
 static child_t *
 child_of(ion_process_t *p)
@@ -503,6 +513,36 @@ watch(child_t *c)
     return ion_io_add(c->p.loop, &c->chan_io, ION_IO_READ);
 }
 
+/* What this kernel lacks the master has said; status shows what is in force. */
+static ion_err_t
+enter_sandbox(child_t *c)
+{
+    const ion_sandbox_policy_t *policy = NULL;
+    ion_errtext_t why;
+    uint32_t in_force;
+    ion_err_t rc;
+    if (c->hello.sandbox == ION_SANDBOX_OFF) {
+        return ION_OK;
+    }
+    for (size_t i = 0; i < ION_ARRAY_LEN(policies); i++) {
+        if (policies[i].role == c->p.role) {
+            policy = policies[i].policy;
+        }
+    }
+    ION_ASSERT(policy != NULL);
+    rc = ion_sandbox_enter(policy, &in_force, &why);
+    ion_slots_set_sandbox(c->p.shm, in_force);
+    if (rc == ION_OK) {
+        return rc;
+    }
+    if (c->hello.sandbox != ION_SANDBOX_REQUIRED) {
+        ion_log(&c->log, ION_LOG_DEBUG, 0, "sandbox without %s", why.msg);
+        return ION_OK;
+    }
+    ion_log(&c->log, ION_LOG_ERR, 0, "cannot enter the sandbox: %s", why.msg);
+    return rc;
+}
+
 /* From here on nothing can be opened that needs more than nobody's rights. */
 static ion_err_t
 give_rights_away(child_t *c)
@@ -511,14 +551,16 @@ give_rights_away(child_t *c)
     ion_err_t rc = ion_priv_drop(
         c->hello.has_account != 0 ? &c->hello.account : NULL, &why);
     if (rc != ION_OK) {
-        bool is_fatal = rc != ION_DENIED || c->hello.sandbox_required != 0;
+        bool is_fatal =
+            rc != ION_DENIED || c->hello.sandbox == ION_SANDBOX_REQUIRED;
         ion_log(&c->log, is_fatal ? ION_LOG_ERR : ION_LOG_WARN, 0,
             "cannot become user %s: %s", c->hello.account.name, why.msg);
         if (is_fatal) {
             return rc;
         }
     }
-    return ion_proc_die_with_parent((pid_t)c->hello.master_pid);
+    rc = ion_proc_die_with_parent((pid_t)c->hello.master_pid);
+    return rc == ION_OK ? enter_sandbox(c) : rc;
 }
 
 static void

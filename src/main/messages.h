@@ -56,8 +56,8 @@ typedef struct {
     uint32_t role; /* ION_ROLE_* */
     uint32_t slot;
     uint32_t index;
-    uint32_t attach_count;     /* descriptors that follow in ATTACH */
-    uint32_t sandbox_required; /* a refused change of user ends the child */
+    uint32_t attach_count; /* descriptors that follow in ATTACH */
+    uint32_t sandbox;      /* ion_sandbox_t */
     uint32_t has_account;
     int32_t master_pid;
     uint64_t started_wall_ms;

@@ -20,6 +20,7 @@
 #include "main/tickets.h"
 #include "os/file.h"
 #include "os/rlimit.h"
+#include "os/sandbox.h"
 #include "os/unix_sock.h"
 #include "shm/blackbox.h"
 #include "shm/slots.h"
@@ -251,6 +252,25 @@ drop_rights(master_t *m)
     return ION_OK;
 }
 
+/* Said once, here: the children only find the same. */
+static ion_err_t
+check_sandbox(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
+{
+    ion_errtext_t why;
+    (void)ion_sandbox_probe(&why);
+    if (s->sandbox == ION_SANDBOX_OFF || why.msg[0] == '\0') {
+        return ION_OK;
+    }
+    if (s->sandbox == ION_SANDBOX_REQUIRED) {
+        ion_sb_addf(lines,
+            "sandbox: required, but this kernel does not offer %s\n", why.msg);
+        return ION_UNSUPPORTED;
+    }
+    ion_log(&m->log, ION_LOG_WARN, 0,
+        "the sandbox is incomplete, this kernel does not offer %s", why.msg);
+    return ION_OK;
+}
+
 static ion_err_t
 worst(ion_err_t a, ion_err_t b)
 {
@@ -266,6 +286,7 @@ prepare(master_t *m, ion_conf_t *conf, ion_sb_t *lines)
     fill_maker(m, conf, s);
     rc = worst(keep_paths(m), open_log(m, s, lines));
     rc = worst(rc, find_account(m, s, lines));
+    rc = worst(rc, check_sandbox(m, s, lines));
     if (rc == ION_OK) {
         rc = make_dirs(m, s, lines);
     }

@@ -33,7 +33,7 @@ send_hello(kid_t *kid)
         .slot = kid->slot,
         .index = kid->index,
         .attach_count = (uint32_t)n,
-        .sandbox_required = m->now->settings->sandbox == ION_SANDBOX_REQUIRED,
+        .sandbox = (uint32_t)m->now->settings->sandbox,
         .has_account = m->has_account ? 1 : 0,
         .master_pid = (int32_t)getpid(),
         .started_wall_ms = m->started_wall_ms,

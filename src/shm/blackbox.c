@@ -46,7 +46,8 @@ static struct {
     _Alignas(16) uint8_t stack[BOX_STACK];
 } armed;
 
-static const int box_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+static const int box_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT,
+    SIGSYS };
 
 static void
 put(const char *text, size_t n)
@@ -115,6 +116,8 @@ signal_name(int signo)
         return "SIGFPE";
     case SIGILL:
         return "SIGILL";
+    case SIGSYS:
+        return "SIGSYS";
     default:
         return "SIGABRT";
     }
@@ -157,6 +160,11 @@ on_crash(int signo, siginfo_t *info, void *context ION_UNUSED)
     if (info->si_code <= 0) { /* sent, not caused */
         put_text(" from pid ");
         put_number((uint64_t)info->si_pid, 10);
+    } else if (signo == SIGSYS) { /* the sandbox's filter */
+        put_text(": system call ");
+        put_number((uint64_t)(uint32_t)info->si_syscall, 10);
+        put_text(" is forbidden here, asked for at 0x");
+        put_number((uintptr_t)info->si_call_addr, 16);
     } else {
         put_text(" at 0x");
         put_number((uintptr_t)info->si_addr, 16);

@@ -4,14 +4,16 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Writes: each process its own box, in the panic hook and in the handlers of
- *         SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, async-signal-safe: no
- *         allocation, no lock, no stdio. Reads: the master, after the death.
+ *         SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT and SIGSYS, all of it
+ *         async-signal-safe: no allocation, no lock, no stdio. Reads: the
+ *         master, after the death.
  * Order:  text first, its length last (release), piece by piece, so that a
  *         second fault inside a handler loses only what it interrupted.
  * A kill leaves: what had been written; after SIGKILL an empty box.
  *
  * Text: lines such as "panic: file:line: func: text", "signal 11 SIGSEGV at
- * 0x10, code 1" or "signal 6 SIGABRT from pid 12" (if it was sent), and
+ * 0x10, code 1" or "signal 6 SIGABRT from pid 12" (if it was sent), "signal 31
+ * SIGSYS: system call 41 is forbidden here, asked for at 0x7f00", and
  * "#2 ionscale+0x1a2b" (module and offset, for addr2line).
  */
 

@@ -20,7 +20,7 @@
 #include "shm/zone.h"
 
 #define SHM_MAGIC  UINT64_C(0x696f6e7363616c65)
-#define SHM_LAYOUT 1u
+#define SHM_LAYOUT 2u
 #define SHM_PAGE   4096u
 #define SHM_LINE   64u
 
@@ -65,6 +65,7 @@ typedef struct shm_box {
 typedef struct shm_block {
     _Alignas(SHM_LINE) _Atomic uint64_t beat;
     _Atomic uint32_t busy;
+    _Atomic uint32_t sandbox;   /* as ion_slots_set_sandbox */
     _Atomic uint64_t blamed[2]; /* slots it cannot talk with */
     _Alignas(SHM_LINE) _Atomic uint32_t acks[ION_WORKER_SLOTS_MAX];
     shm_box_t box;

@@ -52,6 +52,7 @@ ion_slots_alloc(ion_shm_t *shm, ion_slot_role_t role, uint32_t index,
     atomic_store(&s->index, index);
     atomic_store(&s->pid, 0);
     atomic_store(&s->generation, generation);
+    atomic_store(&shm_block(shm, nth)->sandbox, 0u);
     atomic_store(&s->started_ms, (uint64_t)ion_wall_now_ms());
     atomic_fetch_add(&s->incarnation, 1u);
     atomic_store(&s->state, (uint32_t)ION_SLOT_STARTING);
@@ -186,6 +187,18 @@ ion_slots_own_words(
     shm_block_t *block = shm_block(shm, shm->slot);
     *beat = &block->beat;
     *busy = &block->busy;
+}
+
+void
+ion_slots_set_sandbox(ion_shm_t *shm, uint32_t in_force)
+{
+    atomic_store(&shm_block(shm, shm->slot)->sandbox, in_force);
+}
+
+uint32_t
+ion_slots_sandbox(const ion_shm_t *shm, uint32_t slot)
+{
+    return atomic_load(&shm_block(shm, slot)->sandbox);
 }
 
 void

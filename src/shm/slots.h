@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Writes: the slot table, the master; a process's own words (heartbeat, busy,
- *         acks, blame), that process, on cache lines of its own.
+ *         sandbox, acks, blame), that process, on cache lines of its own.
  * Reads:  everybody.
  * Order:  FREE -> STARTING -> LIVE -> DRAINING -> DEAD -> FREE, LIVE and
  *         STARTING may go to DEAD at once. Nobody sends to a slot that is not
@@ -115,6 +115,16 @@ void ion_slots_master_clear(const ion_shm_t *shm);
  */
 void ion_slots_own_words(
     ion_shm_t *shm, _Atomic uint64_t **beat, _Atomic uint32_t **busy);
+
+/*
+ * ion_slots_set_sandbox, ion_slots_sandbox -- what confines a process: a word
+ * of its own for others to show, 0 from ion_slots_alloc on until it says more.
+ *
+ * Shape:  bits of os/sandbox.h; the process sets its own, anybody reads.
+ * Errors: none.
+ */
+void ion_slots_set_sandbox(ion_shm_t *shm, uint32_t in_force);
+uint32_t ion_slots_sandbox(const ion_shm_t *shm, uint32_t slot);
 
 /*
  * ion_slots_beat -- another process's heartbeat, as it is now.

@@ -33,16 +33,20 @@ BINARY = os.path.abspath(os.environ.get(
 
 
 
-def _sanitized():
+def _contains(*names):
     try:
         with open(BINARY, "rb") as program:
-            return b"__asan_init" in program.read()
+            text = program.read()
+            return any(name in text for name in names)
     except OSError:
         return False
 
 
 # Whether the program is a build that watches memory, and so needs more.
-SANITIZED = _sanitized()
+SANITIZED = _contains(b"__asan_init")
+
+# Whether its sandbox only notes what it would forbid.
+NOTED = _contains(b"__asan_init", b"__gcov_init")
 
 # A process that is killed while its leaks are looked for cannot be seen.
 NO_REPORT = re.compile(r"Unable to get registers from thread|^\s*$")
@@ -106,6 +110,7 @@ class Daemon:
         self.env = env or {}
         self.netns = netns
         self.stdio = None
+        self.before_exec = _no_core
         self.control_path = self.path("control.sock")
         self.process = None
         self.notified = []
@@ -206,7 +211,7 @@ class Daemon:
                     self.command(), env=env, stdin=subprocess.DEVNULL,
                     stdout=self.stdio or out, stderr=self.stdio or err,
                     start_new_session=True,
-                    preexec_fn=_no_core)
+                    preexec_fn=self.before_exec)
         self.killed = False
         self.last_exit = None
 

@@ -11,6 +11,8 @@
 #include "admin/admin_prom.h"
 #include "admin/admin_status.h"
 #include "doc/json.h"
+#include "os/sandbox.h"
+#include "shm/slots.h"
 
 static void
 register_client(world_t *w, size_t worker, uint8_t key, uint32_t flags)
@@ -134,6 +136,42 @@ test_status(void **state)
     check(s, "counters/ionscale_reloads{outcome=\"ok\"}", "0");
     ion_sb_fini(&sb);
     ion_arena_free(&arena);
+    world_close(&w);
+}
+
+static void
+test_sandbox_words(void **state)
+{
+    static const struct {
+        uint32_t in_force;
+        const char *word;
+    } cases[] = {
+        { ION_SANDBOXED_SECCOMP | ION_SANDBOXED_LANDLOCK, "full" },
+        { ION_SANDBOXED_SECCOMP, "seccomp" },
+        { ION_SANDBOXED_LANDLOCK, "landlock" },
+        { ION_SANDBOXED_SECCOMP | ION_SANDBOXED_LOG, "log" },
+        { 0, "none" },
+    };
+    world_t w;
+    ion_sb_t sb;
+
+    (void)state;
+    world_open(&w, "");
+    ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
+    for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
+        ion_arena_t *arena;
+        ion_doc_node_t *s;
+
+        assert_int_equal(ion_arena_new(1 << 22, &arena), ION_OK);
+        ion_slots_set_sandbox(w.workers[0], cases[i].in_force);
+        ion_sb_reset(&sb);
+        s = status_of(&w, arena, &sb);
+        check(s, "processes/0/sandbox", "none");
+        check(s, "processes/1/sandbox", cases[i].word);
+        check(s, "processes/2/sandbox", "none");
+        ion_arena_free(&arena);
+    }
+    ion_sb_fini(&sb);
     world_close(&w);
 }
 
@@ -281,6 +319,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_status),
+        cmocka_unit_test(test_sandbox_words),
         cmocka_unit_test(test_status_without_facts),
         cmocka_unit_test(test_prometheus_text),
         cmocka_unit_test(test_rows),

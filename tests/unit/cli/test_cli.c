@@ -302,7 +302,8 @@ test_status(void **state)
         "{\"ok\":true,\"result\":{\"version\":\"1.2\",\"pid\":55,"
         "\"uptime_seconds\":3725,\"generation\":4,\"config_file\":\"/e/\\u0007"
         "c\",\"processes\":[{\"role\":\"worker\",\"index\":3,\"slot\":2,"
-        "\"pid\":77,\"state\":\"live\",\"clients\":12,\"started\":0}],"
+        "\"pid\":77,\"state\":\"live\",\"sandbox\":\"full\",\"clients\":12,"
+        "\"started\":0}],"
         "\"listeners\":[{\"name\":\"listen_addr\",\"proto\":\"tcp\","
         "\"address\":\"[::]:8080\"}],\"public_key\":\"nodekey:ab\","
         "\"counters\":{\"zero\":0,\"some{a=\\\"b\\\"}\":5}}}";
@@ -315,8 +316,8 @@ test_status(void **state)
     assert_int_equal(run_with("status", REQUEST("status"), script), 0);
     has(out, "ionscale 1.2, pid 55, up 1h2m, configuration /e/\\x07c "
              "(generation 4)\n");
-    has(out, "PROCESS   SLOT  PID  STATE  CLIENTS  STARTED  \n"
-             "worker 3  2     77   live   12       -        \n");
+    has(out, "PROCESS   SLOT  PID  STATE  SANDBOX  CLIENTS  STARTED  \n"
+             "worker 3  2     77   live   full     12       -        \n");
     has(out, "LISTENER     PROTO  ADDRESS    \n"
              "listen_addr  tcp    [::]:8080  \n");
     has(out, "public key       nodekey:ab  \n");

@@ -6,15 +6,20 @@
  * Each case is a child that dies in its own way; the parent is the master.
  */
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +84,25 @@ be_aborted(void)
     (void)pause();
 }
 
+/* What the sandbox's filter does, with the number of a call. */
+static void
+be_trapped(void)
+{
+    struct sock_filter step[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getpgid, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog prog = { ION_ARRAY_LEN(step), step };
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) != 0)
+    {
+        _exit(1);
+    }
+    (void)syscall(SYS_getpgid, 0);
+}
+
 /* Ends long after the stack does. */
 static int
 recurse(volatile int *depth)
@@ -121,7 +145,10 @@ static void
 test_crashes(void **state)
 {
     (void)state;
-    static const struct {
+    char trapped[80];
+    (void)snprintf(trapped, sizeof(trapped),
+        "signal 31 SIGSYS: system call %d is forbidden here", SYS_getpgid);
+    const struct {
         void (*how)(void);
         int signo;
         const char *words[3];
@@ -132,6 +159,7 @@ test_crashes(void **state)
         { read_beyond_file, SIGBUS, { "signal 7 SIGBUS at 0x" } },
         { divide, SIGFPE, { "signal 8 SIGFPE from pid " } },
         { be_aborted, SIGABRT, { "signal 6 SIGABRT from pid " } },
+        { be_trapped, SIGSYS, { trapped, "asked for at 0x" } },
         { overflow_stack, SIGSEGV, { "signal 11 SIGSEGV at 0x" } },
     };
     for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {

@@ -78,6 +78,24 @@ test_life(void **state)
     assert_int_equal(info.pid, 0);
 }
 
+/* What an owner says of itself is not said of the next one. */
+static void
+test_sandbox_word(void **state)
+{
+    (void)state;
+    uint32_t slot = shm_rig_start(&rig);
+    uint32_t again;
+    assert_int_equal(ion_slots_sandbox(rig.master, slot), 0);
+    ion_slots_set_sandbox(rig.worker[slot], 3);
+    assert_int_equal(ion_slots_sandbox(rig.master, slot), 3);
+    ion_slots_set_state(rig.master, slot, ION_SLOT_DEAD);
+    ion_shm_sweep(rig.master, slot);
+    assert_int_equal(
+        ion_slots_alloc(rig.master, ION_SLOT_WORKER, 0, 1, &again), ION_OK);
+    assert_int_equal(again, slot);
+    assert_int_equal(ion_slots_sandbox(rig.master, slot), 0);
+}
+
 static void
 test_all_taken(void **state)
 {
@@ -262,6 +280,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_life, start, stop),
+        cmocka_unit_test_setup_teardown(test_sandbox_word, start, stop),
         cmocka_unit_test_setup_teardown(test_all_taken, start, stop),
         cmocka_unit_test_setup_teardown(test_wrong_steps, start, stop),
         cmocka_unit_test_setup_teardown(test_retirement, start, stop),
