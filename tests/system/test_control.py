@@ -196,6 +196,7 @@ def test_derp_list_says_who_is_where(server, placement):
     assert b.recv_packet()[1] == b"12345"
     a.send(wire.NOTE_PREFERRED, b"\1")
     a.fence()
+    b.fence()  # its worker has ended the turn that the packet left in
     listed = {item["key"]: item for item in one.derp_list()}
     workers = {item["index"]: item for item in one.processes("worker")}
     for client in (a, b):
