@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -127,13 +128,22 @@ func start(t testing.TB, name string, env []string, args ...string) *process {
 	p.cmd.Stdout = &p.out
 	p.cmd.Stderr = &p.out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
+	// The signal comes with the death of the thread that started it, so
+	// that thread is kept for as long as the process runs.
+	started := make(chan error, 1)
 	go func() {
-		p.cmd.Wait()
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.cmd.Wait()
+		}
 		close(p.done)
 	}()
+	if err := <-started; err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
 	t.Cleanup(func() {
 		p.stop(syscall.SIGTERM)
 		if t.Failed() {
