@@ -16,9 +16,10 @@ WINDOW = 16
 class Flow:
     """Packets from a to b, in order, each counted."""
 
-    def __init__(self, a, b, size=200, window=WINDOW):
+    def __init__(self, a, b, size=200, window=WINDOW, pause=0.001):
         self.a, self.b = a, b
         self.data = bytes(size)
+        self.pause = pause
         self.room = threading.Semaphore(window)
         self.window = window
         self.stopping = threading.Event()
@@ -41,7 +42,7 @@ class Flow:
                     self.b.public,
                     self.sent.to_bytes(8, "big") + self.data)
                 self.sent += 1
-                self.stopping.wait(0.001)
+                self.stopping.wait(self.pause)
         except Exception as error:
             self.error = self.error or error
 
@@ -52,16 +53,19 @@ class Flow:
                     got = self.b.recv(0.2)
                 except transport.Timeout:
                     continue
-                if got.type == wire.KEEP_ALIVE:
-                    continue
-                assert got.type == wire.RECV_PACKET, got
-                assert got.payload[:32] == self.a.public
-                number = int.from_bytes(got.payload[32:40], "big")
-                assert number == self.received, (number, self.received)
-                self.received += 1
-                self.room.release()
+                if got.type != wire.KEEP_ALIVE:
+                    self.take(got)
         except Exception as error:
             self.error = self.error or error
+
+    def take(self, got):
+        """A frame has come: it must be the next packet."""
+        assert got.type == wire.RECV_PACKET, got
+        assert got.payload[:32] == self.a.public
+        number = int.from_bytes(got.payload[32:40], "big")
+        assert number == self.received, (number, self.received)
+        self.received += 1
+        self.room.release()
 
     def _done(self):
         return (not self.threads[0].is_alive()
