@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "admin/admin_usage.h"
 #include "base/clock.h"
 #include "core/master_stats.h"
 #include "core/module.h"
@@ -66,7 +67,7 @@ visit_table(const ion_process_t *p, const stat_table_t *t,
 {
     for (size_t i = 0; i < t->count; i++) {
         const ion_stat_desc_t *d = &t->desc[i];
-        admin_counter_t c = { d->name, d->labels, d->type, d->help, 0 };
+        admin_counter_t c = { d->name, d->labels, d->type, d->help, 0, 1 };
 
         c.value = d->type == ION_STAT_UNTYPED
                       ? mean_of_workers(p->shm, t->base + i)
@@ -85,15 +86,16 @@ visit_directory(const ion_process_t *p,
     ion_dir_count(p->shm, &n);
     const admin_counter_t rows[] = {
         { "derp_clients_total", NULL, ION_STAT_GAUGE,
-            "Distinct keys that can be reached through this relay.", n.keys },
+            "Distinct keys that can be reached through this relay.", n.keys,
+            1 },
         { "derp_clients_local", NULL, ION_STAT_GAUGE,
-            "Distinct keys that are connected to this relay.", n.keys },
+            "Distinct keys that are connected to this relay.", n.keys, 1 },
         { "derp_clients_remote", NULL, ION_STAT_GAUGE,
-            "Distinct keys that are connected to a mesh peer alone.", 0 },
+            "Distinct keys that are connected to a mesh peer alone.", 0, 1 },
         { "derp_current_dup_client_keys", NULL, ION_STAT_GAUGE,
-            "Keys with more than one connection.", n.dup_keys },
+            "Keys with more than one connection.", n.dup_keys, 1 },
         { "derp_current_dup_client_conns", NULL, ION_STAT_GAUGE,
-            "Connections of such keys.", n.dup_conns },
+            "Connections of such keys.", n.dup_conns, 1 },
     };
     for (size_t i = 0; i < ION_ARRAY_LEN(rows); i++) {
         visit(arg, &rows[i]);
@@ -108,12 +110,13 @@ visit_instance(const ion_process_t *p,
     uint64_t now = ion_wall_now_ms() / 1000;
     const admin_counter_t rows[] = {
         { "process_start_unix_time", NULL, ION_STAT_GAUGE,
-            "When this instance was started, in seconds since 1970.", started },
+            "When this instance was started, in seconds since 1970.", started,
+            1 },
         { "uptime_sec", NULL, ION_STAT_COUNTER,
             "Seconds since this instance was started.",
-            now > started ? now - started : 0 },
+            now > started ? now - started : 0, 1 },
         { "version", "version=\"" ION_VERSION_TEXT "\"", ION_STAT_GAUGE,
-            "Always 1; the label says which version runs.", 1 },
+            "Always 1; the label says which version runs.", 1, 1 },
     };
 
     for (size_t i = 0; i < ION_ARRAY_LEN(rows); i++) {
@@ -131,6 +134,7 @@ admin_counters_walk(const ion_process_t *p,
         visit_table(p, &t, visit, arg);
     }
     visit_directory(p, visit, arg);
+    admin_usage_walk(p, visit, arg);
     visit_instance(p, visit, arg);
 }
 

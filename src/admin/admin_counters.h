@@ -24,6 +24,7 @@ typedef struct admin_counter {
     ion_stat_type_t type;
     const char *help; /* NULL: another line of the metric before */
     uint64_t value;
+    uint64_t scale; /* what is meant is value / scale: 1, 10, 100... */
 } admin_counter_t;
 
 /*

@@ -43,6 +43,21 @@ described_name(const admin_counter_t *c)
 }
 
 static void
+write_value(ion_sb_t *sb, const admin_counter_t *c)
+{
+    int digits = 0;
+
+    for (uint64_t scale = c->scale; scale > 1; scale /= 10) {
+        digits++;
+    }
+    ion_sb_addf(sb, "%" PRIu64, c->value / c->scale);
+    if (digits > 0) {
+        ion_sb_addf(sb, ".%0*" PRIu64, digits, c->value % c->scale);
+    }
+    ion_sb_addc(sb, '\n');
+}
+
+static void
 write_line(void *arg, const admin_counter_t *c)
 {
     ion_sb_t *sb = arg;
@@ -55,10 +70,11 @@ write_line(void *arg, const admin_counter_t *c)
             sb, "# TYPE %.*s %s\n", ION_STR_ARG(name), type_word(c->type));
     }
     if (c->labels != NULL) {
-        ion_sb_addf(sb, "%s{%s} %" PRIu64 "\n", c->name, c->labels, c->value);
+        ion_sb_addf(sb, "%s{%s} ", c->name, c->labels);
     } else {
-        ion_sb_addf(sb, "%s %" PRIu64 "\n", c->name, c->value);
+        ion_sb_addf(sb, "%s ", c->name);
     }
+    write_value(sb, c);
 }
 
 void

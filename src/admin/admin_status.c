@@ -22,8 +22,8 @@ enum {
     CONF_TEXT_MAX = 524288,
 };
 
-static const char *
-role_word(ion_slot_role_t role)
+const char *
+admin_status_role_word(ion_slot_role_t role)
 {
     switch (role) {
     case ION_SLOT_NONE:
@@ -80,7 +80,7 @@ write_process(const ion_process_t *p, uint32_t slot,
 {
     ion_jw_object_begin(w);
     ion_jw_key(w, "role");
-    ion_jw_strz(w, role_word(info->role));
+    ion_jw_strz(w, admin_status_role_word(info->role));
     ion_jw_key(w, "slot");
     ion_jw_u64(w, slot);
     ion_jw_key(w, "index");
@@ -212,7 +212,11 @@ write_counter(void *arg, const admin_counter_t *c)
     } else {
         ion_jw_key(w, c->name);
     }
-    ion_jw_u64(w, c->value);
+    if (c->scale == 1) {
+        ion_jw_u64(w, c->value);
+    } else {
+        ion_jw_f64(w, (double)c->value / (double)c->scale);
+    }
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include "core/process.h"
 #include "doc/emit.h"
+#include "shm/shm.h"
 
 /*
  * admin_status_write -- write the status object as one value.
@@ -18,5 +19,12 @@
  * Errors: the builder's failed flag.
  */
 void admin_status_write(const ion_process_t *p, ion_jw_t *w);
+
+/*
+ * admin_status_role_word -- "master", "worker", "keeper".
+ *
+ * Errors: none; "unknown" for what is none of the roles.
+ */
+const char *admin_status_role_word(ion_slot_role_t role);
 
 #endif

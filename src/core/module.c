@@ -6,12 +6,12 @@
 #include "core/module.h"
 
 #include "base/assert.h"
-#include "core/master_stats.h"
+#include "core/process_stats.h"
 
 uint32_t
 ion_module_stat_base(uint32_t n)
 {
-    uint32_t base = ION_MASTER_STAT_COUNT;
+    uint32_t base = ION_PROCESS_STAT_BASE + ION_PROCESS_STAT_COUNT;
     ION_ASSERT(n <= ion_module_count);
     for (uint32_t i = 0; i < n; i++) {
         base += (uint32_t)ion_modules[i]->stat_count;

@@ -78,8 +78,9 @@ extern const uint32_t ion_module_count;
 
 /*
  * ion_module_stat_base -- index in p->stats of module n's first counter.  The
- * master's own (core/master_stats.h) stand in front; the http layer's behind
- * the last module's: n == ion_module_count.
+ * master's own (core/master_stats.h) and what each process uses
+ * (core/process_stats.h) stand in front; the http layer's behind the last
+ * module's: n == ion_module_count.
  */
 uint32_t ion_module_stat_base(uint32_t n);
 

@@ -20,6 +20,7 @@
 #include "event/loop.h"
 #include "main/child_cycle.h"
 #include "main/lifecycle.h"
+#include "main/measure.h"
 #include "main/messages.h"
 #include "os/proc.h"
 #include "os/sandbox.h"
@@ -51,6 +52,7 @@ typedef struct child {
     ion_chan_t *chan;
     ion_io_t chan_io;
     ion_timer_t drain_timer;
+    measure_t measure;
     child_cycle_t *now;
     child_cycle_t *next;
     uint64_t round;   /* the master's number of next: answers carry it */
@@ -187,6 +189,7 @@ start_parts(child_t *c)
         return;
     }
     c->is_started = true;
+    measure_start(&c->measure, c->p.loop, c->p.stats);
     answer(c, ION_MSG_SWITCHED, generation, NULL);
 }
 
@@ -576,6 +579,7 @@ finish(child_t *c)
     }
     child_cycle_free(&c->next);
     child_cycle_free(&c->now);
+    measure_stop(&c->measure);
     if (c->p.loop != NULL) {
         ion_timer_cancel(c->p.loop, &c->drain_timer);
         ion_io_del(c->p.loop, &c->chan_io);
@@ -601,6 +605,7 @@ run(child_t *c)
         rc = attach(c);
     }
     if (rc == ION_OK) {
+        measure_open(&c->measure);
         rc = give_rights_away(c);
     }
     if (rc == ION_OK) {

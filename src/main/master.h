@@ -18,6 +18,7 @@
 #include "base/list.h"
 #include "event/loop.h"
 #include "main/bundle.h"
+#include "main/measure.h"
 #include "main/messages.h"
 #include "os/pidfile.h"
 #include "shm/shm.h"
@@ -136,6 +137,7 @@ struct master {
     ion_io_t ack_io;
     ion_timer_t watchdog;
     ion_timer_t tickets;
+    measure_t measure;
     ion_timer_t stop_limit;
     int status; /* exit status */
 };

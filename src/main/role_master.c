@@ -383,6 +383,7 @@ unwatch(master_t *m)
     ion_timer_cancel(m->loop, &m->tickets);
     ion_timer_cancel(m->loop, &m->stop_limit);
     ion_timer_cancel(m->loop, &m->round.deadline);
+    measure_stop(&m->measure);
     ion_io_del(m->loop, &m->sig_io);
     ion_io_del(m->loop, &m->ack_io);
 }
@@ -404,6 +405,8 @@ run(master_t *m)
     if (rc != ION_OK) {
         return rc;
     }
+    measure_open(&m->measure);
+    measure_start(&m->measure, m->loop, m->stats);
     m->state = MASTER_STARTING;
     for (uint32_t i = 0; i < m->seat_count; i++) {
         if (m->seats[i].is_wanted) {

@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #include "base/assert.h"
-#include "core/master_stats.h"
 #include "core/module.h"
+#include "core/process_stats.h"
 #include "http/server.h"
 #include "os/proc.h"
 #include "shm/blackbox.h"
@@ -236,6 +236,8 @@ on_start_limit(ion_timer_t *timer)
 static void
 retire_gauges(master_t *m, uint32_t slot)
 {
+    ion_stats_retire(m->shm, slot, ION_PROCESS_STAT_BASE, ion_process_stats,
+        ION_PROCESS_STAT_COUNT);
     for (uint32_t n = 0; n < ion_module_count; n++) {
         ion_stats_retire(m->shm, slot, ion_module_stat_base(n),
             ion_modules[n]->stats, ion_modules[n]->stat_count);

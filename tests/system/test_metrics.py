@@ -3,10 +3,11 @@
 SPDX-License-Identifier: BSD-2-Clause
 """
 
+import os
 import re
 import time
 
-from kit import wire
+from kit import proc, wire
 from kit.clock import wait_until
 from kit.placement import place
 
@@ -15,9 +16,9 @@ SAMPLE = re.compile(
     r"(-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?)$")
 
 
-def scrape(one):
+def scrape(one, http=None):
     """The samples and the types of one scrape, checked line by line."""
-    got = one.http(None, one.metrics_addr).get("/metrics")
+    got = (http or one.http(None, one.metrics_addr)).get("/metrics")
     assert got.status == 200
     assert got.headers["Content-Type"].startswith(
         "text/plain; version=0.0.4")
@@ -214,3 +215,103 @@ def test_metrics_method(server):
     http = one.http(None, one.metrics_addr)
     assert http.get("/metrics", "HEAD").status == 200
     assert http.get("/metrics", "POST").status == 405
+
+
+def by_process(samples, name):
+    """The values of a metric of every process, by the process's name."""
+    return {re.search('process="(.*)"', key)[1]: value
+            for key, value in samples.items()
+            if key.startswith(name + "{")}
+
+
+def process_name(item):
+    """How a process of status is called in a label."""
+    name = item["role"]
+    if name == "worker":
+        name += str(item["index"])
+        if item["state"] == "draining":
+            name += "-draining"
+    return name
+
+
+def test_descriptors_by_process(server):
+    """What is told about each process is what the system knows of it."""
+    one = server()
+    pids = {process_name(item): item["pid"] for item in one.processes()}
+    assert len(pids) == one.workers + 2
+    http = one.http(None, one.metrics_addr)
+
+    def true():
+        samples, types = scrape(one, http)
+        open_fds = by_process(samples, "ionscale_process_open_fds")
+        assert open_fds == {
+            name: proc.fd_count(pid) for name, pid in pids.items()}
+        assert samples["derp_current_file_descriptors"] == sum(
+            open_fds.values())
+        assert types["derp_current_file_descriptors"] == "gauge"
+        return samples["derp_current_file_descriptors"]
+    before = wait_until(true)
+    for _ in range(50):
+        one.client(tls=None)
+    assert wait_until(true) == before + 50
+    samples, types = scrape(one, http)
+    limits = by_process(samples, "ionscale_process_max_fds")
+    assert limits == {name: proc.max_fds(pid) for name, pid in pids.items()}
+    assert types["ionscale_process_open_fds"] == "gauge"
+
+
+def test_memory_and_time_by_process(server):
+    one = server()
+    pids = {process_name(item): item["pid"] for item in one.processes()}
+    tick = os.sysconf("SC_CLK_TCK")
+
+    def ticks(pid):
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    begun = {name: ticks(pid) / tick for name, pid in pids.items()}
+
+    def true():
+        samples, types = scrape(one)
+        cpu = by_process(samples, "ionscale_process_cpu_seconds")
+        memory = by_process(samples, "ionscale_process_resident_bytes")
+        assert types["ionscale_process_cpu_seconds"] == "counter"
+        for name, pid in pids.items():
+            assert begun[name] - 1 / tick <= cpu[name]
+            assert cpu[name] <= ticks(pid) / tick + 2 / tick
+            real = int(proc.status(pid)["VmRSS"].split()[0]) * 1024
+            assert abs(memory[name] - real) < 0.1 * real
+        at_start = samples["derp_memstats_sys0"]
+        assert 0.5 * sum(memory.values()) < at_start < 1.5 * sum(
+            memory.values())
+        assert types["derp_memstats_sys0"] == "gauge"
+        return True
+    wait_until(true)
+
+
+def test_draining_worker_has_a_name_of_its_own(server):
+    one = server(workers=2)
+    client = one.client()
+    while one.worker_of(client) != 1:
+        client = one.client()
+    one.reconfigure({"workers": 1})
+    pid = next(item["pid"] for item in one.processes("worker")
+               if item["state"] == "draining")
+
+    http = one.http(None, one.metrics_addr)
+
+    def named():
+        samples, _ = scrape(one, http)
+        open_fds = by_process(samples, "ionscale_process_open_fds")
+        assert set(open_fds) == {
+            "master", "keeper", "worker0", "worker1-draining"}
+        assert open_fds["worker1-draining"] == proc.fd_count(pid)
+        return True
+    wait_until(named)
+    one.reconfigure({"workers": 2})
+
+    def both():
+        samples, _ = scrape(one, http)
+        return {"worker1", "worker1-draining"} < set(
+            by_process(samples, "ionscale_process_open_fds"))
+    wait_until(both)

@@ -41,6 +41,13 @@ def fd_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def max_fds(pid):
+    """The soft limit on a process's descriptors."""
+    with open(f"/proc/{pid}/limits") as lines:
+        return next(int(line.split()[3]) for line in lines
+                    if line.startswith("Max open files"))
+
+
 def status(pid):
     """/proc/PID/status as a dictionary."""
     with open(f"/proc/{pid}/status") as lines:
