@@ -47,6 +47,9 @@ struct ion_client {
     ion_key_t server_key;
     uint8_t shared[ION_BOX_SHARED_LEN];
     ion_mono_t heard;
+    uint64_t flushed;     /* bytes that the socket ever took */
+    uint64_t write_mark;  /* flushed must reach this */
+    ion_mono_t write_due; /* before this; 0 = nothing waits */
     ion_client_times_t times;
     client_buf_t in;  /* an incomplete frame, or the head of the reply */
     client_buf_t out; /* frames of this turn, not sealed yet */

@@ -121,6 +121,30 @@ watch(ion_client_t *c)
     }
 }
 
+/*
+ * A server that does not read is given up: what waits now must have left when
+ * write_due comes; only then the time for what came after it begins.
+ */
+static void
+note_unsent(ion_client_t *c)
+{
+    size_t unsent = ion_stream_unsent(c->stream);
+    if (c->conf.write_ms <= 0 || c->phase != CLIENT_UP) {
+        return;
+    }
+    if (c->write_due != 0 && c->flushed < c->write_mark) {
+        return;
+    }
+    c->write_due = 0;
+    if (unsent > 0) {
+        c->write_mark = c->flushed + unsent;
+        c->write_due = ion_loop_now(c->loop) + ION_MS(c->conf.write_ms);
+        if (!c->timer.is_set || c->write_due < c->timer.node.key) {
+            ion_timer_set(c->loop, &c->timer, c->write_due);
+        }
+    }
+}
+
 /* Seal what is queued and send it. */
 static void
 send_queued(ion_client_t *c)
@@ -131,12 +155,15 @@ send_queued(ion_client_t *c)
         c->out.len = 0;
     }
     if (rc == ION_OK) {
+        size_t before = ion_stream_unsent(c->stream);
         rc = ion_stream_flush(c->stream);
+        c->flushed += before - ion_stream_unsent(c->stream);
     }
     if (rc != ION_OK && rc != ION_AGAIN) {
         fail_stream(c, rc);
         return;
     }
+    note_unsent(c);
     watch(c);
 }
 
@@ -294,6 +321,17 @@ login_ms(const ion_client_t *c)
     return c->conf.timeout_ms > 0 ? c->conf.timeout_ms : LOGIN_MS;
 }
 
+/* When the present phase has lasted too long. */
+static ion_mono_t
+next_due(const ion_client_t *c)
+{
+    ion_mono_t silent = c->heard + ION_MS(ION_CLIENT_SILENCE_MS);
+    if (c->phase != CLIENT_UP) {
+        return c->times.opened + ION_MS(login_ms(c));
+    }
+    return c->write_due != 0 ? ION_MIN(c->write_due, silent) : silent;
+}
+
 static void
 on_timer(ion_timer_t *timer)
 {
@@ -306,34 +344,37 @@ on_timer(ion_timer_t *timer)
         [CLIENT_UP] = "timeout: nothing heard for two minutes",
     };
     ion_client_t *c = ION_CONTAINER_OF(timer, ion_client_t, timer);
-    ion_mono_t due = c->times.opened + ION_MS(login_ms(c));
     if (c->phase == CLIENT_DOWN) {
         return;
     }
-    if (c->phase == CLIENT_UP) {
-        due = c->heard + ION_MS(ION_CLIENT_SILENCE_MS);
-    }
+    ion_mono_t due = next_due(c);
     if (ion_loop_now(c->loop) < due) {
         ion_timer_set(c->loop, &c->timer, due);
-        return;
+    } else if (due == c->write_due) {
+        client_fail(c, "timeout: the server does not read");
+    } else {
+        client_fail(c, late[c->phase]);
     }
-    client_fail(c, late[c->phase]);
 }
 
-/* Set up and connect the socket. */
+/* Connect by a new socket, or take the one that leads there already. */
 static ion_err_t
 dial(ion_client_t *c)
 {
     struct sockaddr_storage sa;
     socklen_t len = ion_addr_to_sockaddr(&c->conf.addr, false, &sa);
     int on = 1;
-    c->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    c->fd = c->conf.has_socket
+                ? c->conf.socket
+                : socket(sa.ss_family,
+                      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) {
         return ION_SYS;
     }
     (void)setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     (void)setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-    if (connect(c->fd, (const struct sockaddr *)&sa, len) != 0 &&
+    if (!c->conf.has_socket &&
+        connect(c->fd, (const struct sockaddr *)&sa, len) != 0 &&
         errno != EINPROGRESS)
     {
         return ION_SYS;
@@ -399,6 +440,9 @@ ion_client_open(
     ion_err_t rc = dial(c);
     if (rc != ION_OK) {
         int saved = errno;
+        if (c->conf.has_socket) {
+            c->fd = -1; /* stays the caller's */
+        }
         dismantle(c);
         free_client(c);
         errno = saved;
@@ -454,6 +498,21 @@ ion_client_send_packet(
         return ION_RANGE;
     }
     return ion_client_send(c, DERP_FRAME_SEND_PACKET, &head, &body);
+}
+
+ion_err_t
+ion_client_forward(ion_client_t *c, const ion_key_t *from, const ion_key_t *to,
+    const void *p, size_t n)
+{
+    uint8_t keys[ION_CLIENT_FORWARD_KEYS];
+    ion_str_t head = { (const char *)keys, sizeof(keys) };
+    ion_str_t body = { p, n };
+    if (n > DERP_MAX_PACKET) {
+        return ION_RANGE;
+    }
+    memcpy(keys, from->b, DERP_KEY_LEN);
+    memcpy(keys + DERP_KEY_LEN, to->b, DERP_KEY_LEN);
+    return ion_client_send(c, DERP_FRAME_FORWARD_PACKET, &head, &body);
 }
 
 void *

@@ -26,6 +26,8 @@
 #define ION_CLIENT_UNSENT_MAX 1048576
 /* Nothing heard for this long: the server is taken for dead. */
 #define ION_CLIENT_SILENCE_MS 120000
+/* Bytes of a ForwardPacket's keys. */
+#define ION_CLIENT_FORWARD_KEYS (2 * DERP_KEY_LEN)
 
 typedef struct ion_client ion_client_t;
 
@@ -42,7 +44,9 @@ typedef struct ion_client_events {
 
 /* Everything is copied, but tls is shared and events borrowed. */
 typedef struct ion_client_config {
-    ion_addr_t addr;    /* to connect to */
+    ion_addr_t addr;    /* to connect to; with a socket: who it leads to */
+    bool has_socket;    /* do not connect: socket is a connected one */
+    int socket;         /* non-blocking TCP */
     const char *host;   /* DNS name or IP literal, for TLS and HTTP */
     ion_tls_ctx_t *tls; /* of ion_tls_client_new; NULL = plain TCP */
     ion_secret_key_t key;
@@ -50,6 +54,7 @@ typedef struct ion_client_config {
     bool is_prober;
     bool no_fast_start; /* upgrade by the 101 reply in any case */
     int64_t timeout_ms; /* to be logged in; 0 = 10 s */
+    int64_t write_ms;   /* for bytes to leave once logged in; 0 = no limit */
     const ion_client_events_t *events;
     void *owner;
 } ion_client_config_t;
@@ -66,7 +71,8 @@ typedef struct ion_client_times {
  * ion_client_open -- begin to connect; the rest comes through the events,
  * never from inside this call.
  *
- * Owns:   gives *out; end it with ion_client_close.
+ * Owns:   gives *out; end it with ion_client_close. Takes config->socket on
+ *         success only.
  * Errors: ION_NOMEM | ION_SYS no socket, or no way there (errno) | ION_RANGE
  *         the host's name is longer than 253 bytes or empty.
  */
@@ -94,6 +100,15 @@ ION_NODISCARD ion_err_t ion_client_send(ion_client_t *c, derp_frame_type_t type,
  */
 ION_NODISCARD ion_err_t ion_client_send_packet(
     ion_client_t *c, const ion_key_t *to, const void *p, size_t n);
+
+/*
+ * ion_client_forward -- ForwardPacket: a packet of from's for to, who is a
+ * client of that server. For a mesh peer only.
+ *
+ * Errors: as ion_client_send_packet.
+ */
+ION_NODISCARD ion_err_t ion_client_forward(ion_client_t *c,
+    const ion_key_t *from, const ion_key_t *to, const void *p, size_t n);
 
 /* ion_client_owner -- what the configuration had. */
 void *ion_client_owner(const ion_client_t *c);

@@ -54,6 +54,7 @@ typedef struct env {
     bool close_in_up;
     bool close_in_frame;
     bool close_in_down;
+    int64_t write_ms;
     char info[256]; /* the ClientInfo that came */
     uint8_t shared[ION_BOX_SHARED_LEN];
 } env_t;
@@ -165,6 +166,7 @@ open_client(env_t *env, const uint8_t *mesh_key, bool is_prober)
         .host = "relay.example",
         .mesh_key = mesh_key,
         .is_prober = is_prober,
+        .write_ms = env->write_ms,
         .events = &events,
         .owner = env,
     };
@@ -566,6 +568,106 @@ test_close_after_reset(void **state)
     assert_int_equal(env->downs, 0);
 }
 
+/* A ForwardPacket names both ends. */
+static void
+test_forward(void **state)
+{
+    env_t *env = *state;
+    ion_key_t from = { { 1 } };
+    ion_key_t to = { { 2 } };
+    uint8_t got[DERP_HEADER_LEN + ION_CLIENT_FORWARD_KEYS + 2];
+    open_client(env, NULL, false);
+    log_in(env, 4096);
+    assert_int_equal(
+        ion_client_forward(env->client, &from, &to, "hi", 2), ION_OK);
+    expect_bytes(env, got, sizeof(got));
+    assert_memory_equal(got, "\x0a\x00\x00\x00\x42\x01", 6);
+    assert_int_equal(got[DERP_HEADER_LEN + DERP_KEY_LEN], 2);
+    assert_memory_equal(got + sizeof(got) - 2, "hi", 2);
+    assert_int_equal(
+        ion_client_forward(env->client, &from, &to, got, DERP_MAX_PACKET + 1),
+        ION_RANGE);
+}
+
+static int
+connected_socket(const env_t *env)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = ion_addr_to_sockaddr(&env->addr, false, &sa);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return fd;
+}
+
+/* Somebody else has connected; a refusal leaves the socket with them. */
+static void
+test_given_socket(void **state)
+{
+    env_t *env = *state;
+    ion_client_config_t conf = {
+        .addr = env->addr,
+        .host = "relay.example",
+        .has_socket = true,
+        .socket = connected_socket(env),
+        .events = &events,
+        .owner = env,
+    };
+    ion_key_generate(&conf.key, NULL);
+    env->peer = accept(env->listener, NULL, NULL);
+    assert_true(env->peer >= 0);
+    assert_int_equal(ion_client_open(env->loop, &conf, &env->client), ION_OK);
+    assert_int_equal(env->ups + env->downs, 0);
+    turn(env);
+    log_in(env, 4096);
+    ion_client_close(&env->client);
+    turn(env);
+    assert_int_equal(fcntl(conf.socket, F_GETFD), -1);
+
+    int file = open("/dev/null", O_RDWR | O_CLOEXEC);
+    conf.socket = file; /* epoll takes no such thing */
+    assert_int_equal(ion_client_open(env->loop, &conf, &env->client), ION_SYS);
+    assert_null(env->client);
+    assert_true(fcntl(file, F_GETFD) >= 0);
+    close(file);
+}
+
+/* Bytes that do not leave in time end the connection; a server that takes
+ * them late, but in time, and then again, keeps it. */
+static void
+test_server_that_does_not_read(void **state)
+{
+    env_t *env = *state;
+    ion_key_t to = { { 7 } };
+    uint8_t *packet = calloc(1, DERP_MAX_PACKET);
+    uint8_t *got = malloc(DERP_HEADER_LEN + DERP_MAX_SEND);
+    size_t taken;
+    assert_true(packet != NULL && got != NULL);
+    env->write_ms = 5000;
+    open_client(env, NULL, false);
+    log_in(env, 4096);
+    for (int round = 0; round < 3; round++) {
+        taken = 0;
+        for (int i = 0; i < 400; i++) {
+            taken += ion_client_send_packet(
+                         env->client, &to, packet, DERP_MAX_PACKET) == ION_OK;
+            turn(env);
+        }
+        assert_true(taken > 10 && taken < 400);
+        assert_int_equal(ion_loop_advance(env->loop, ION_MS(4999)), ION_OK);
+        assert_int_equal(env->downs, 0);
+        for (size_t i = 0; round < 2 && i < taken; i++) {
+            expect_bytes(env, got, DERP_HEADER_LEN + DERP_MAX_SEND);
+        }
+    }
+    assert_int_equal(ion_loop_advance(env->loop, ION_MS(1)), ION_OK);
+    assert_int_equal(env->downs, 1);
+    assert_string_equal(env->why, "timeout: the server does not read");
+    free(packet);
+    free(got);
+}
+
 static void
 test_bad_config(void **state)
 {
@@ -604,6 +706,9 @@ main(void)
         TEST(test_silence),
         TEST(test_close_inside),
         TEST(test_close_after_reset),
+        TEST(test_forward),
+        TEST(test_given_socket),
+        TEST(test_server_that_does_not_read),
         TEST(test_bad_config),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
