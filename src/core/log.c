@@ -9,20 +9,19 @@
 #include "core/log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bucket.h"
 #include "base/clock.h"
 #include "core/log_line.h"
 #include "os/fd.h"
+#include "os/path.h"
 
 #define TAG_MAX 32
 
@@ -152,30 +151,7 @@ ion_log_sink_fd(const ion_log_sink_t *sink)
 ion_err_t
 ion_log_open_file(const char *path, int *fd, ion_errtext_t *why)
 {
-    int flags =
-        O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int f = open(path, flags, 0640);
-
-    if (f >= 0) {
-        *fd = f;
-        return ION_OK;
-    }
-    ion_errtext_set(
-        why, "%s", errno == ENXIO ? "nobody reads from it" : strerror(errno));
-    switch (errno) {
-    case EACCES:
-    case EPERM:
-    case EROFS:
-        return ION_DENIED;
-    case ENOENT:
-    case ENOTDIR:
-        return ION_NOTFOUND;
-    case EISDIR:
-    case ENXIO:
-        return ION_MALF;
-    default:
-        return ION_SYS;
-    }
+    return ion_path_open_append(path, 0640, fd, why);
 }
 
 bool

@@ -8,6 +8,7 @@
  */
 #include "main/master.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "http/server.h"
 #include "main/tickets.h"
 #include "os/file.h"
+#include "os/path.h"
 #include "os/rlimit.h"
 #include "os/sandbox.h"
 #include "os/unix_sock.h"
@@ -38,9 +40,25 @@ print_lines(const ion_sb_t *lines)
     }
 }
 
-static ion_err_t
-find_account(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
+/* One reason for not starting: where the key stands, the key, the words. */
+static void ION_PRINTF(4, 5) complain(ion_sb_t *lines, const ion_conf_t *conf,
+    const char *key, const char *fmt, ...)
 {
+    char where[BUNDLE_WHERE];
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* cut is fine */
+    va_end(ap);
+    (void)ion_conf_where(conf, key, where, sizeof(where));
+    ion_sb_addf(
+        lines, "%s%s%s: %s\n", where, where[0] == '\0' ? "" : ": ", key, text);
+}
+
+static ion_err_t
+find_account(master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
+{
+    const ion_settings_t *s = ion_conf_settings(conf);
     ion_err_t rc;
     m->maker.uid = (uid_t)-1;
     m->maker.gid = (gid_t)-1;
@@ -59,7 +77,7 @@ find_account(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         }
     }
     if (rc != ION_OK) {
-        ion_sb_addf(lines, "user: there is no account \"%s\"\n", s->user);
+        complain(lines, conf, "user", "there is no account \"%s\"", s->user);
         return ION_DENIED;
     }
     m->has_account = true;
@@ -69,8 +87,9 @@ find_account(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
 }
 
 static ion_err_t
-open_log(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
+open_log(master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
 {
+    const ion_settings_t *s = ion_conf_settings(conf);
     ion_errtext_t why = { "" };
     int fd;
     ion_log_sink_set(m->sink, (ion_log_format_t)s->log_format, s->log_level);
@@ -78,38 +97,59 @@ open_log(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         return ION_OK;
     }
     if (ion_log_open_file(s->log_file, &fd, &why) != ION_OK) {
-        ion_sb_addf(
-            lines, "logging.file: cannot open %s: %s\n", s->log_file, why.msg);
+        complain(lines, conf, "logging.file", "cannot open %s: %s", s->log_file,
+            why.msg);
         return ION_DENIED;
     }
     ion_log_sink_set_fd(m->sink, fd);
     return ION_OK;
 }
 
+/* What root makes and removes by name, and others trust for its name. */
 static ion_err_t
-make_dirs(const master_t *m, const ion_settings_t *s, ion_sb_t *lines)
+check_paths(const ion_conf_t *conf, ion_sb_t *lines)
 {
-    const ion_file_owner_t owner = { 0700, m->maker.uid, m->maker.gid };
+    const ion_settings_t *s = ion_conf_settings(conf);
     ion_errtext_t why = { "" };
-    ion_err_t rc = ion_file_make_dir(s->state_dir, &owner, &why);
-    if (rc != ION_OK) {
-        ion_sb_addf(lines, "state_dir: %s: %s\n", s->state_dir, why.msg);
-    }
-    if (ion_file_make_parent(s->pid_file, &why) != ION_OK) {
-        ion_sb_addf(lines, "pid_file: %s: %s\n", s->pid_file, why.msg);
+    ion_err_t rc = ION_OK;
+    if (ion_path_check(s->pid_file, &why) != ION_OK) {
+        complain(lines, conf, "pid_file", "%s: %s", s->pid_file, why.msg);
         rc = ION_DENIED;
     }
-    if (ion_file_make_parent(s->control_socket, &why) != ION_OK) {
-        ion_sb_addf(
-            lines, "control_socket: %s: %s\n", s->control_socket, why.msg);
+    if (ion_path_check(s->control_socket, &why) != ION_OK) {
+        complain(lines, conf, "control_socket", "%s: %s", s->control_socket,
+            why.msg);
         rc = ION_DENIED;
     }
     return rc;
 }
 
 static ion_err_t
-lock(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
+make_dirs(const master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
 {
+    const ion_settings_t *s = ion_conf_settings(conf);
+    const ion_file_owner_t owner = { 0700, m->maker.uid, m->maker.gid };
+    ion_errtext_t why = { "" };
+    ion_err_t rc = ion_file_make_dir(s->state_dir, &owner, &why);
+    if (rc != ION_OK) {
+        complain(lines, conf, "state_dir", "%s: %s", s->state_dir, why.msg);
+    }
+    if (ion_file_make_parent(s->pid_file, &why) != ION_OK) {
+        complain(lines, conf, "pid_file", "%s: %s", s->pid_file, why.msg);
+        rc = ION_DENIED;
+    }
+    if (ion_file_make_parent(s->control_socket, &why) != ION_OK) {
+        complain(lines, conf, "control_socket", "%s: %s", s->control_socket,
+            why.msg);
+        rc = ION_DENIED;
+    }
+    return rc;
+}
+
+static ion_err_t
+lock(master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
+{
+    const ion_settings_t *s = ion_conf_settings(conf);
     ion_errtext_t why = { "" };
     pid_t holder = 0;
     ion_err_t rc = ion_pidfile_open(s->pid_file, &holder, &m->pidfile, &why);
@@ -117,20 +157,20 @@ lock(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
         return ION_OK;
     }
     if (rc == ION_BUSY) {
-        ion_sb_addf(lines,
-            "pid_file: %s is held by a running instance, "
-            "pid %d\n",
-            s->pid_file, (int)holder);
+        complain(lines, conf, "pid_file",
+            "%s is held by a running instance, pid %d", s->pid_file,
+            (int)holder);
     } else {
-        ion_sb_addf(
-            lines, "pid_file: cannot lock %s: %s\n", s->pid_file, why.msg);
+        complain(lines, conf, "pid_file", "cannot lock %s: %s", s->pid_file,
+            why.msg);
     }
     return ION_DENIED;
 }
 
 static ion_err_t
-open_control(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
+open_control(master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
 {
+    const ion_settings_t *s = ion_conf_settings(conf);
     ion_errtext_t why = { "" };
     gid_t gid = (gid_t)-1;
     ion_err_t rc = ION_OK;
@@ -138,7 +178,7 @@ open_control(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
     if (s->control_group[0] != '\0') {
         rc = ion_priv_group(s->control_group, &gid);
         if (rc != ION_OK) {
-            ion_sb_addf(lines, "control_group: there is no group \"%s\"\n",
+            complain(lines, conf, "control_group", "there is no group \"%s\"",
                 s->control_group);
             return ION_DENIED;
         }
@@ -154,7 +194,7 @@ open_control(master_t *m, const ion_settings_t *s, ion_sb_t *lines)
     rc = ion_unix_listen(
         s->control_socket, gid == (gid_t)-1 ? 0600 : 0660, gid, &c->fd, &why);
     if (rc != ION_OK) {
-        ion_sb_addf(lines, "control_socket: cannot listen at %s: %s\n",
+        complain(lines, conf, "control_socket", "cannot listen at %s: %s",
             s->control_socket, why.msg);
         free(c);
         return ION_DENIED;
@@ -284,18 +324,19 @@ prepare(master_t *m, ion_conf_t *conf, ion_sb_t *lines)
     ion_err_t rc;
     ion_err_t made;
     fill_maker(m, conf, s);
-    rc = worst(keep_paths(m), open_log(m, s, lines));
-    rc = worst(rc, find_account(m, s, lines));
+    rc = worst(keep_paths(m), open_log(m, conf, lines));
+    rc = worst(rc, find_account(m, conf, lines));
+    rc = worst(rc, check_paths(conf, lines));
     rc = worst(rc, check_sandbox(m, s, lines));
     if (rc == ION_OK) {
-        rc = make_dirs(m, s, lines);
+        rc = make_dirs(m, conf, lines);
     }
     if (rc == ION_OK) {
-        rc = lock(m, s, lines);
+        rc = lock(m, conf, lines);
     }
     if (rc == ION_OK) {
         raise_limits(m, s);
-        rc = worst(open_control(m, s, lines), make_shared(m, s, lines));
+        rc = worst(open_control(m, conf, lines), make_shared(m, s, lines));
         made = bundle_new(&m->maker, conf, NULL, &m->now, lines);
         return worst(rc, made);
     }
@@ -330,7 +371,8 @@ master_check(master_t *m, ion_conf_t *conf)
     ion_sb_init(&lines, 65536);
     fill_maker(m, conf, s);
     m->maker.is_dry = true;
-    rc = worst(keep_paths(m), find_account(m, s, &lines));
+    rc = worst(keep_paths(m), find_account(m, conf, &lines));
+    rc = worst(rc, check_paths(conf, &lines));
     rc = worst(rc, bundle_new(&m->maker, conf, NULL, &m->now, &lines));
     if (rc == ION_OK) {
         (void)fprintf(stderr, "configuration %s is good\n",

@@ -116,8 +116,10 @@ try_lock(const char *path, int *out, pid_t *holder, ion_errtext_t *why)
     if (fd < 0) {
         return open_error(why);
     }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        ion_errtext_set(why, "not a regular file");
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink > 1) {
+        ion_errtext_set(why, S_ISREG(st.st_mode)
+                                 ? "the file has another name too: left alone"
+                                 : "not a regular file");
         ion_fd_close(&fd);
         return ION_DENIED;
     }

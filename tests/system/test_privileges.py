@@ -5,11 +5,12 @@ SPDX-License-Identifier: BSD-2-Clause
 
 import os
 import pwd
+import re
 import stat
 
 import pytest
 
-from kit import certs, proc
+from kit import certs, daemon, proc
 from kit.daemon import SANITIZED
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
@@ -162,3 +163,90 @@ def test_links_in_the_state_directory_lead_to_nothing_of_roots(server):
     assert done.returncode == 1
     assert "tls.key" in done.stderr and "Permission denied" in done.stderr
     assert one.connect().stream.chain()[0] != secret.der
+
+
+@pytest.fixture
+def theirs(daemons):
+    """A daemon, not started, and a directory in which nobody may write."""
+
+    def make(conf=None):
+        one = daemons(conf)
+        os.mkdir(one.path("theirs"))
+        os.chown(one.path("theirs"), 65534, 65534)
+        one.write("victim", "untouched")
+        return one
+    return make
+
+
+def untouched(one):
+    with open(one.path("victim")) as victim:
+        return victim.read() == "untouched"
+
+
+@root
+@pytest.mark.parametrize("make_link", [os.symlink, os.link])
+def test_log_follows_no_strangers_link(theirs, make_link):
+    one = theirs()
+    path = one.path("theirs/own.log")
+    make_link(one.path("victim"), path)
+    one.conf["logging"] = {"file": path}
+    assert re.search(rf"logging\.file: cannot open {re.escape(path)}: .*"
+                     "(a link on the way|another name)", one.refused())
+    assert untouched(one)
+
+
+@root
+@pytest.mark.parametrize("make_link", [os.symlink, os.link])
+def test_reopen_follows_no_strangers_link(theirs, make_link):
+    """The service user may have the log, but not lead root with it."""
+    one = theirs()
+    path = one.path("theirs/own.log")
+    one.conf["logging"] = {"file": path}
+    one.start()
+    os.rename(path, one.path("old.log"))
+    make_link(one.path("victim"), path)
+    one.allow("cannot reopen .*(a link on the way|another name)")
+    assert one.cli("reopen").returncode == 0
+    moved = one.path("theirs/moved")
+    one.conf["logging"] = {"file": moved}
+    make_link(one.path("victim"), moved)
+    one.write_conf()
+    refused = one.reload()
+    assert refused.returncode == 1
+    assert re.search(rf"logging\.file: cannot open {re.escape(moved)}",
+                     refused.stderr)
+    assert untouched(one)
+
+
+@root
+def test_socket_and_pid_file_in_a_strangers_directory(theirs):
+    """Both are refused at once, at a check and at a start."""
+    one = theirs()
+    one.conf.update({"pid_file": one.path("theirs/x.pid"),
+                     "control_socket": one.path("theirs/new/x.sock")})
+    log = one.refused()
+    for key in ("pid_file", "control_socket"):
+        line = (rf"ionscale\.yaml:\d+:\d+: {key}: .*"
+                "theirs belongs to uid 65534.*only root can write")
+        assert re.search(line, log), log
+        checked = daemon.run(["server", "-t", "-c", one.conf_path])
+        assert checked.returncode == 1
+        assert re.search(line, checked.stderr)
+    assert os.listdir(one.path("theirs")) == []
+
+
+@root
+@pytest.mark.parametrize("mode", [0o777, 0o1777])
+def test_socket_and_pid_file_where_all_can_write(daemons, mode):
+    """With the sticky bit what root makes is root's."""
+    one = daemons()
+    os.mkdir(one.path("wide"))
+    os.chmod(one.path("wide"), mode)
+    one.conf.update({"pid_file": one.path("wide/x.pid"),
+                     "control_socket": one.path("wide/x.sock")})
+    one.control_path = one.path("wide/x.sock")
+    if mode == 0o777:
+        assert "can be written by others" in one.refused()
+        return
+    one.start()
+    one.client().roundtrip(one.client())

@@ -157,6 +157,26 @@ test_refused(void **state)
     assert_null(pf);
 }
 
+static void
+test_second_name(void **state)
+{
+    const place_t *place = *state;
+    char other[160];
+    ion_pidfile_t *pf = NULL;
+    ion_errtext_t why;
+    pid_t pid;
+
+    (void)snprintf(other, sizeof(other), "%s.other", place->path);
+    put(other, "");
+    assert_int_equal(link(other, place->path), 0);
+    assert_int_equal(
+        ion_pidfile_open(place->path, &pid, &pf, &why), ION_DENIED);
+    assert_string_equal(why.msg, "the file has another name too: left alone");
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(ion_pidfile_open(place->path, &pid, &pf, &why), ION_OK);
+    ion_pidfile_close(&pf);
+}
+
 int
 main(void)
 {
@@ -166,6 +186,8 @@ main(void)
         cmocka_unit_test_setup_teardown(
             test_replaced, make_place, remove_place),
         cmocka_unit_test_setup_teardown(test_refused, make_place, remove_place),
+        cmocka_unit_test_setup_teardown(
+            test_second_name, make_place, remove_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
