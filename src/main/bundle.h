@@ -33,6 +33,7 @@ typedef struct bundle_socket {
     ion_addr_t asked; /* as configured: what a reload compares */
     ion_addr_t addr;  /* as bound */
     int fd;
+    bool is_waiting; /* takes nothing before bundle_serve */
 } bundle_socket_t;
 
 typedef struct {
@@ -55,7 +56,7 @@ typedef struct bundle {
     ion_conf_t *conf;
     const ion_settings_t *settings; /* of conf */
     uint32_t workers;
-    bool is_reload; /* new TCP sockets wait for bundle_listen */
+    bool is_reload; /* new sockets wait for bundle_serve */
     bundle_blob_t blobs[ION_BLOBS_MAX];
     size_t blob_count;
     bundle_socket_t **sockets;
@@ -75,6 +76,7 @@ typedef struct bundle_maker {
     uint32_t next_socket_id;
     uint64_t next_generation;
     bool is_dry;              /* server -t: write nothing */
+    pid_t running;            /* then: the instance that runs, or 0 */
     bundle_socket_t *control; /* bound once, part of every bundle; or NULL */
     int tickets_fd;           /* sealed ticket keys in force */
     ion_log_t *log;
@@ -129,13 +131,13 @@ ION_NODISCARD ion_err_t bundle_bind(
     bundle_maker_t *maker, bundle_t *b, const bundle_t *now, ion_sb_t *lines);
 
 /*
- * bundle_listen -- everybody is ready for it: its TCP sockets listen.
+ * bundle_serve -- everybody is ready for it: its sockets may be reached.
  *
- * Not before, or a reload that is refused takes the connections with it that
- * the kernel has given to its new sockets.
+ * Not before, or a reload that is refused takes with it what the kernel has
+ * given to its new sockets.
  * Errors: ION_DENIED lines say which key, address and why.
  */
-ION_NODISCARD ion_err_t bundle_listen(const bundle_t *b, ion_sb_t *lines);
+ION_NODISCARD ion_err_t bundle_serve(const bundle_t *b, ion_sb_t *lines);
 
 /*
  * bundle_address -- the bound address of a listener key, NULL when it is off.

@@ -7,8 +7,8 @@
  * connections over them, and a new worker takes over the socket of its index.
  * SO_REUSEPORT would also let two instances of one user share a port without
  * a word, so the first bind of an address is tried without it.  And a socket
- * that listens is given connections at once: what a check or a reload binds
- * does not listen until it is sure to be served.
+ * of such a group is given its share of connections and datagrams at once: what
+ * a check or a reload opens waits outside until it is sure to be served.
  */
 #include "main/bundle.h"
 
@@ -127,20 +127,37 @@ concrete(const bundle_maker_t *maker, const char *key, const ion_addr_t *asked)
     return a;
 }
 
+/*
+ * Is a taken UDP port taken by nobody but us: the instance that runs while its
+ * configuration is checked, or the one that reloads?
+ */
+static bool
+is_held_by_us(
+    const bundle_maker_t *maker, const bundle_t *now, const ion_addr_t *addr)
+{
+    pid_t us = maker->is_dry ? maker->running : getpid();
+    return (maker->is_dry || now != NULL) &&
+           ion_sock_is_held_by(addr, true, us);
+}
+
 /* The first bind of an address: strict, and it finds the port for port 0. */
 static ion_err_t
 probe(const bundle_maker_t *maker, const wanted_t *w, const bundle_t *now,
     ion_addr_t *addr, ion_errtext_t *why)
 {
     const ion_sock_opts_t strict = { .reuse_port = false };
+    bool is_udp = w->kind == ION_SOCKET_UDP;
     int fd;
     ion_err_t rc;
-    bool is_strict =
-        addr->port == 0 || (!maker->is_dry && !is_own(now, w->kind, addr));
+    bool is_strict = addr->port == 0 || is_udp ||
+                     (!maker->is_dry && !is_own(now, w->kind, addr));
     if (!is_strict) {
         return ION_OK;
     }
     rc = open_socket(w->kind, addr, &strict, &fd, why);
+    if (rc == ION_EXISTS && is_udp && is_held_by_us(maker, now, addr)) {
+        return ION_OK;
+    }
     if (rc == ION_OK) {
         rc = ion_sock_local(fd, addr);
         (void)close(fd); /* only a probe */
@@ -154,7 +171,7 @@ bind_one(bundle_maker_t *maker, bundle_t *b, const wanted_t *w, uint32_t index,
 {
     const ion_sock_opts_t shared = {
         .reuse_port = true,
-        .bind_only = maker->is_dry || b->is_reload,
+        .is_waiting = maker->is_dry || b->is_reload,
     };
     ion_err_t rc;
     bundle_socket_t *s = calloc(1, sizeof(*s));
@@ -167,10 +184,12 @@ bind_one(bundle_maker_t *maker, bundle_t *b, const wanted_t *w, uint32_t index,
     s->kind = w->kind;
     s->index = index;
     s->asked = w->listen.addr;
+    s->is_waiting = shared.is_waiting;
     (void)snprintf(s->name, sizeof(s->name), "%s", w->key); /* our names */
     rc = open_socket(w->kind, addr, &shared, &s->fd, why);
     if (rc == ION_OK) {
         rc = ion_sock_local(s->fd, &s->addr);
+        s->addr.port = addr->port == 0 ? s->addr.port : addr->port;
     }
     if (rc == ION_OK) {
         rc = add_socket(b, s);
@@ -242,20 +261,24 @@ bundle_bind(
 }
 
 ion_err_t
-bundle_listen(const bundle_t *b, ion_sb_t *lines)
+bundle_serve(const bundle_t *b, ion_sb_t *lines)
 {
     ion_err_t result = ION_OK;
     for (size_t i = 0; i < b->socket_count; i++) {
-        const bundle_socket_t *s = b->sockets[i];
+        bundle_socket_t *s = b->sockets[i];
         ion_errtext_t why = { "" };
         char text[ION_ADDR_TEXT_MAX];
-        if (s->kind == ION_SOCKET_TCP &&
-            ion_sock_listen(s->fd, &s->addr, &why) != ION_OK)
-        {
-            ion_sb_addf(lines, "%s: cannot listen on %s: %s\n", s->name,
+        if (!s->is_waiting) {
+            continue;
+        }
+        if (ion_sock_serve(s->fd, s->kind == ION_SOCKET_UDP, &s->addr, &why) !=
+            ION_OK) {
+            ion_sb_addf(lines, "%s: cannot serve %s: %s\n", s->name,
                 ion_addr_format(&s->addr, text), why.msg);
             result = ION_DENIED;
+            continue;
         }
+        s->is_waiting = false;
     }
     return result;
 }

@@ -371,6 +371,9 @@ master_check(master_t *m, ion_conf_t *conf)
     ion_sb_init(&lines, 65536);
     fill_maker(m, conf, s);
     m->maker.is_dry = true;
+    if (ion_pidfile_read(s->pid_file, &m->maker.running) != ION_OK) {
+        m->maker.running = 0;
+    }
     rc = worst(keep_paths(m), find_account(m, conf, &lines));
     rc = worst(rc, check_paths(conf, &lines));
     rc = worst(rc, bundle_new(&m->maker, conf, NULL, &m->now, &lines));

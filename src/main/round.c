@@ -227,7 +227,7 @@ go_on(master_t *m)
     }
     if (m->round.phase == ROUND_PREPARE) {
         if (m->round.why != WANT_RELOAD ||
-            bundle_listen(m->round.next, &m->round.lines) == ION_OK)
+            bundle_serve(m->round.next, &m->round.lines) == ION_OK)
         {
             start_switch(m);
             return;

@@ -26,6 +26,7 @@ typedef struct {
     int type;
     bool reuse_port;
     bool v6_only;
+    bool has_no_port; /* UDP: a later bind brings it */
 } bind_plan_t;
 
 static bool
@@ -64,6 +65,7 @@ make_plan(bind_plan_t *plan, const ion_addr_t *addr, int type,
     plan->type = type;
     plan->reuse_port = opts->reuse_port;
     plan->v6_only = opts->v6_only;
+    plan->has_no_port = opts->is_waiting && type == SOCK_DGRAM;
 }
 
 static int
@@ -79,6 +81,8 @@ open_and_bind(const bind_plan_t *plan, bool reuse_port)
         (reuse_port && !set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1)) ||
         (plan->family == AF_INET6 &&
             !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, plan->v6_only ? 1 : 0)) ||
+        (plan->has_no_port &&
+            !set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)) ||
         bind(fd, (const struct sockaddr *)&plan->ss, plan->len) != 0)
     {
         ion_fd_close(&fd);
@@ -165,7 +169,7 @@ ion_sock_listen_tcp(const ion_addr_t *addr, const ion_sock_opts_t *opts,
         !set_int(s, IPPROTO_TCP, TCP_KEEPIDLE, ION_SOCK_KEEPALIVE_IDLE_S) ||
         !set_int(s, IPPROTO_TCP, TCP_KEEPINTVL, ION_SOCK_KEEPALIVE_STEP_S) ||
         !set_int(s, IPPROTO_TCP, TCP_KEEPCNT, ION_SOCK_KEEPALIVE_PROBES) ||
-        (!opts->bind_only && listen(s, backlog) != 0))
+        (!opts->is_waiting && listen(s, backlog) != 0))
     {
         rc = explain(addr, SOCK_STREAM, why);
         ion_fd_close(&s);
@@ -176,21 +180,35 @@ ion_sock_listen_tcp(const ion_addr_t *addr, const ion_sock_opts_t *opts,
 }
 
 ion_err_t
-ion_sock_listen(int fd, const ion_addr_t *addr, ion_errtext_t *why)
+ion_sock_serve(int fd, bool is_udp, const ion_addr_t *addr, ion_errtext_t *why)
 {
-    return listen(fd, ION_SOCK_BACKLOG) == 0 ? ION_OK
-                                             : explain(addr, SOCK_STREAM, why);
+    const ion_sock_opts_t opts = { .reuse_port = true };
+    bind_plan_t plan;
+    int rc;
+
+    if (is_udp) {
+        make_plan(&plan, addr, SOCK_DGRAM, &opts);
+        rc = bind(fd, (const struct sockaddr *)&plan.ss, plan.len);
+    } else {
+        rc = listen(fd, ION_SOCK_BACKLOG);
+    }
+    return rc == 0 ? ION_OK
+                   : explain(addr, is_udp ? SOCK_DGRAM : SOCK_STREAM, why);
 }
 
 ion_err_t
 ion_sock_bind_udp(const ion_addr_t *addr, const ion_sock_opts_t *opts, int *fd,
     ion_errtext_t *why)
 {
+    ion_addr_t at = *addr;
     bind_plan_t plan;
     int s = -1;
     ion_err_t rc;
 
-    make_plan(&plan, addr, SOCK_DGRAM, opts);
+    if (opts->is_waiting) {
+        at.port = 0;
+    }
+    make_plan(&plan, &at, SOCK_DGRAM, opts);
     rc = bind_plan(&plan, addr, opts->check_free, &s, why);
     if (rc != ION_OK) {
         return rc;

@@ -11,6 +11,7 @@
 #define ION_OS_SOCK_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
 #include "base/base.h"
@@ -31,8 +32,9 @@ typedef struct {
     bool v6_only;    /* false: "::" takes IPv4 too */
     bool check_free; /* with reuse_port: refuse a port that anybody serves
                         already, us included: set it for the first socket */
-    bool bind_only;  /* TCP: do not listen, so that who listens on that port
-                        by SO_REUSEPORT goes on getting every connection */
+    bool is_waiting; /* until ion_sock_serve the socket takes nothing away from
+                        who serves that port by SO_REUSEPORT: TCP does not
+                        listen, UDP has the address, but not yet the port */
     int backlog;     /* TCP; 0 = ION_SOCK_BACKLOG */
 } ion_sock_opts_t;
 
@@ -45,7 +47,7 @@ typedef struct {
 bool ion_sock_has_ipv6(void);
 
 /*
- * ion_sock_listen_tcp -- a listening TCP socket (bound only with bind_only).
+ * ion_sock_listen_tcp -- a listening TCP socket (bound only, if is_waiting).
  *
  * addr: family 0 means every address: a dual-stack socket, or 0.0.0.0 where
  * IPv6 is off.  Sets SO_REUSEADDR, TCP_USER_TIMEOUT and keep-alive, which
@@ -61,13 +63,12 @@ ION_NODISCARD ion_err_t ion_sock_listen_tcp(const ion_addr_t *addr,
     const ion_sock_opts_t *opts, int *fd, ion_errtext_t *why);
 
 /*
- * ion_sock_listen -- let a socket that is bound only listen; one that does
- * already goes on.
+ * ion_sock_serve -- let a socket that was made with is_waiting serve addr.
  *
  * Errors: as ion_sock_listen_tcp.
  */
-ION_NODISCARD ion_err_t ion_sock_listen(
-    int fd, const ion_addr_t *addr, ion_errtext_t *why);
+ION_NODISCARD ion_err_t ion_sock_serve(
+    int fd, bool is_udp, const ion_addr_t *addr, ion_errtext_t *why);
 
 /*
  * ion_sock_bind_udp -- a bound UDP socket. One that is bound to every address
@@ -108,5 +109,15 @@ ION_NODISCARD ion_err_t ion_sock_peer(int fd, ion_addr_t *out);
  */
 ION_NODISCARD ion_err_t ion_sock_owner(
     const ion_addr_t *addr, bool is_udp, char text[ION_SOCK_OWNER_LEN]);
+
+/*
+ * ion_sock_is_held_by -- are all sockets that keep us from binding addr those
+ * of one process?
+ *
+ * Where the process hides its descriptors from us: are they all sockets of our
+ * own user? Costs a walk over /proc/net.
+ * Returns: false also when nobody holds the port, or it cannot be told.
+ */
+bool ion_sock_is_held_by(const ion_addr_t *addr, bool is_udp, pid_t pid);
 
 #endif

@@ -16,18 +16,25 @@
 
 #include "os/sock.h"
 
-#define MAX_INODES      16
+#define MAX_INODES      256
 #define MAX_DESCRIPTORS 1000000u
 
 #define STATE_TCP_LISTEN 0x0a
 #define STATE_UDP_BOUND  0x07
 
 /* sl local remote state queues timer retransmits uid timeout inode */
-enum { FIELD_LOCAL = 1, FIELD_STATE = 3, FIELD_INODE = 9, FIELDS = 10 };
+enum {
+    FIELD_LOCAL = 1,
+    FIELD_STATE = 3,
+    FIELD_UID = 7,
+    FIELD_INODE = 9,
+    FIELDS = 10
+};
 
 typedef struct {
     uint64_t v[MAX_INODES];
     size_t n;
+    bool is_all_ours; /* by the user who owns them */
 } inodes_t;
 
 /* "0100007F" or four such words: each is a 32-bit word in host order. */
@@ -85,6 +92,18 @@ is_in_the_way(const char *local, const ion_addr_t *addr)
            parse_hex_addr(local, digits, &theirs) && conflicts(addr, &theirs);
 }
 
+static bool
+has_inode(const inodes_t *set, uint64_t inode)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (set->v[i] == inode) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* While sockets come and go the table may show one twice. */
 static void
 scan_table(const char *path, const ion_addr_t *addr, unsigned long state,
     inodes_t *found)
@@ -106,35 +125,50 @@ scan_table(const char *path, const ion_addr_t *addr, unsigned long state,
             continue;
         }
         inode = strtoull(field[FIELD_INODE], NULL, 10);
-        if (inode != 0) {
+        if (inode != 0 && !has_inode(found, inode)) {
             found->v[found->n++] = inode;
+            found->is_all_ours =
+                found->is_all_ours &&
+                strtoul(field[FIELD_UID], NULL, 10) == geteuid();
         }
     }
     (void)fclose(f); /* read only */
 }
 
-static bool
-link_matches(int dir, const char *name, const inodes_t *wanted)
+/* Every socket on a port that would keep us from binding addr. */
+static void
+find_holders(const ion_addr_t *addr, bool is_udp, inodes_t *out)
+{
+    out->n = 0;
+    out->is_all_ours = true;
+    scan_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", addr,
+        is_udp ? STATE_UDP_BOUND : STATE_TCP_LISTEN, out);
+    scan_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", addr,
+        is_udp ? STATE_UDP_BOUND : STATE_TCP_LISTEN, out);
+}
+
+/* The place in wanted of the socket that a descriptor is, or wanted->n. */
+static size_t
+match_link(int dir, const char *name, const inodes_t *wanted)
 {
     static const char prefix[] = "socket:[";
     char target[64];
     ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
     uint64_t inode;
+    size_t i = 0;
 
     if (n <= 0) {
-        return false;
+        return wanted->n;
     }
     target[n] = '\0';
     if (strncmp(target, prefix, sizeof(prefix) - 1) != 0) {
-        return false;
+        return wanted->n;
     }
     inode = strtoull(target + sizeof(prefix) - 1, NULL, 10);
-    for (size_t i = 0; i < wanted->n; i++) {
-        if (wanted->v[i] == inode) {
-            return true;
-        }
+    while (i < wanted->n && wanted->v[i] != inode) {
+        i++;
     }
-    return false;
+    return i;
 }
 
 static bool
@@ -152,7 +186,7 @@ process_holds(const char *pid, const inodes_t *wanted, unsigned *budget)
     }
     while (!holds && *budget > 0 && (e = readdir(d)) != NULL) {
         *budget -= 1;
-        holds = link_matches(dirfd(d), e->d_name, wanted);
+        holds = match_link(dirfd(d), e->d_name, wanted) < wanted->n;
     }
     (void)closedir(d); /* read only */
     return holds;
@@ -188,17 +222,14 @@ ion_err_t
 ion_sock_owner(
     const ion_addr_t *addr, bool is_udp, char text[ION_SOCK_OWNER_LEN])
 {
-    inodes_t wanted = { .n = 0 };
+    inodes_t wanted;
     unsigned budget = MAX_DESCRIPTORS;
     struct dirent *e;
     DIR *proc;
     bool found = false;
 
     text[0] = '\0';
-    scan_table(is_udp ? "/proc/net/udp" : "/proc/net/tcp", addr,
-        is_udp ? STATE_UDP_BOUND : STATE_TCP_LISTEN, &wanted);
-    scan_table(is_udp ? "/proc/net/udp6" : "/proc/net/tcp6", addr,
-        is_udp ? STATE_UDP_BOUND : STATE_TCP_LISTEN, &wanted);
+    find_holders(addr, is_udp, &wanted);
     if (wanted.n == 0) {
         return ION_NOTFOUND;
     }
@@ -216,4 +247,38 @@ ion_sock_owner(
     }
     (void)closedir(proc); /* read only */
     return found ? ION_OK : ION_NOTFOUND;
+}
+
+bool
+ion_sock_is_held_by(const ion_addr_t *addr, bool is_udp, pid_t pid)
+{
+    inodes_t left;
+    char path[64];
+    const struct dirent *e;
+    DIR *d;
+
+    find_holders(addr, is_udp, &left);
+    if (pid <= 0 || left.n == 0 || left.n == MAX_INODES) {
+        return false;
+    }
+    (void)snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
+    d = opendir(path);
+    if (d == NULL) {
+        /* it hides its descriptors: with capabilities of its file it must */
+        return errno == EACCES && left.is_all_ours;
+    }
+    for (unsigned n = 0; left.n > 0 && n < MAX_DESCRIPTORS; n++) {
+        size_t at;
+
+        e = readdir(d);
+        if (e == NULL) {
+            break;
+        }
+        at = match_link(dirfd(d), e->d_name, &left);
+        if (at < left.n) {
+            left.v[at] = left.v[--left.n];
+        }
+    }
+    (void)closedir(d); /* read only */
+    return left.n == 0;
 }

@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from kit import daemon, transport
+from kit.stun import Stun
 
 
 def the_map(one):
@@ -201,21 +202,79 @@ def test_connections_in_the_backlog_are_served(server):
     assert one.client().is_open()
 
 
+def run_checks(one, ask, count=10):
+    """Run server -t count times, and ask() as often as fits beside it."""
+    def check():
+        return subprocess.Popen(
+            [daemon.BINARY, "server", "-t", "-c", one.conf_path],
+            env=daemon.clean_env(), stderr=subprocess.PIPE, text=True)
+
+    for _ in range(count):
+        with check() as running:
+            while running.poll() is None:
+                ask()
+            assert running.returncode == 0, running.stderr.read()
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
 def test_check_takes_no_connections(server):
     """server -t beside a running daemon loses none of its clients."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        addr = "127.0.0.1:%d" % free.getsockname()[1]
-    one = server({"listen_addr": addr})
-    checks = [subprocess.Popen(
-        [daemon.BINARY, "server", "-t", "-c", one.conf_path],
-        env=daemon.clean_env(), stderr=subprocess.DEVNULL)]
-    while len(checks) < 10:
+    one = server(
+        {"listen_addr": f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"})
+
+    def ask():
         http = one.http(None)
         assert http.get("/generate_204").status == 204
         http.close()
-        if checks[-1].poll() is not None:
-            assert checks[-1].returncode == 0
-            checks.append(subprocess.Popen(
-                checks[-1].args, env=daemon.clean_env(),
-                stderr=subprocess.DEVNULL))
-    checks[-1].wait()
+    run_checks(one, ask)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", ""])
+def test_check_takes_no_datagrams(server, host):
+    """Nor does it take STUN requests, which come from many ports."""
+    one = server({"stun_listen_addr":
+                  f"{host}:{free_port(socket.SOCK_DGRAM)}"})
+    one.stun_addr = ("127.0.0.1", one.stun_addr[1])
+
+    def ask():
+        stuns = [Stun(one.stun_addr) for _ in range(20)]
+        for stun in stuns:
+            stun.ask()
+            stun.close()
+    run_checks(one, ask)
+
+
+def test_check_names_who_else_has_the_port(server):
+    """The running daemon's port is fine, a stranger's is not."""
+    one = server()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        taken = "127.0.0.1:%d" % other.getsockname()[1]
+        one.write_conf({"stun_listen_addr": taken})
+        checked = daemon.run(["server", "-t", "-c", one.conf_path])
+        refused = one.reload()
+    for done in (checked, refused):
+        assert done.returncode == 1
+        assert (f"stun_listen_addr: cannot bind {taken}: address already in "
+                "use" in done.stderr)
+    assert f"in use by pid {os.getpid()} " in checked.stderr
+
+
+def test_stun_address_narrows_and_widens(server):
+    """One port, from every address to one of them and back."""
+    port = free_port(socket.SOCK_DGRAM)
+    one = server({"stun_listen_addr": f":{port}"})
+    for addr in (f"127.0.0.1:{port}", f"127.0.0.2:{port}", f":{port}"):
+        one.write_conf({"stun_listen_addr": addr})
+        checked = daemon.run(["server", "-t", "-c", one.conf_path])
+        assert checked.returncode == 0, checked.stderr
+        one.reconfigure()
+        host = addr.rpartition(":")[0] or "127.0.0.1"
+        for _ in range(20):
+            one.stun((host, port)).ask()

@@ -9,6 +9,7 @@ as long as a test needs.
 import contextlib
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -107,23 +108,48 @@ def test_header_limit_shrinks_under_half_a_head(server):
 
 def listening(addr):
     """How many sockets listen on an IPv4 address."""
+    return count_rows("/proc/net/tcp", addr, "0A")
+
+
+def bound(addr):
+    """How many UDP sockets have an IPv4 address, and so its datagrams."""
+    return count_rows("/proc/net/udp", addr, "07")
+
+
+def count_rows(path, addr, state):
     want = ":%04X" % addr[1]
-    with open("/proc/net/tcp") as table:
+    with open(path) as table:
         rows = [line.split() for line in table]
-    return sum(row[1].endswith(want) and row[3] == "0A" for row in rows[1:])
+    return sum(row[1].endswith(want) and row[3] == state for row in rows[1:])
 
 
-def test_new_sockets_listen_when_all_are_ready(server):
-    """Not before: a reload that is refused would take connections with it."""
+def test_new_sockets_serve_when_all_are_ready(server):
+    """Not before: a reload that is refused would take with it what came."""
     one = server()
     count = one.workers
     with in_round(one, {"workers": count + 2}):
         assert listening(one.addr) == count
+        assert bound(one.stun_addr) == count
     one.wait_log("configuration reloaded")
     wait_until(lambda: len(one.pids("worker")) == count + 2)
     assert listening(one.addr) == count + 2
+    assert bound(one.stun_addr) == count + 2
     for _ in range(30):
         assert one.http(None).get("/generate_204").status == 204
+        one.stun().ask()
     # Back to the descriptors that the baseline knows.
     one.reconfigure({"workers": count})
     wait_until(lambda: len(one.pids("worker")) == count)
+
+
+def test_a_new_listener_of_a_worker_that_is_ready(server):
+    """The rest has not answered yet: nobody serves the new port."""
+    one = server()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        addr = probe.getsockname()
+    with in_round(one, {"stun_listen_addr": "%s:%d" % addr}):
+        assert bound(addr) == 0
+    one.wait_log("configuration reloaded")
+    for _ in range(20):
+        one.stun(addr).ask()

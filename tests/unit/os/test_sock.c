@@ -21,6 +21,7 @@
 
 #include <cmocka.h>
 
+#include "base/base.h"
 #include "os/sock.h"
 
 static ion_addr_t
@@ -175,13 +176,13 @@ test_taken(void **state)
     (void)close(second);
 }
 
-/* A socket that is bound only takes no connection from one that listens. */
+/* A socket that waits takes no connection from one that listens. */
 static void
-test_bind_only(void **state)
+test_waiting_tcp(void **state)
 {
     ion_addr_t bound;
     int first = listen_on("127.0.0.1:0", true, &bound);
-    ion_sock_opts_t opts = { .reuse_port = true, .bind_only = true };
+    ion_sock_opts_t opts = { .reuse_port = true, .is_waiting = true };
     struct sockaddr_storage ss;
     socklen_t len = ion_addr_to_sockaddr(&bound, false, &ss);
     ion_errtext_t why;
@@ -235,6 +236,168 @@ test_udp(void **state)
     assert_int_equal(ion_sock_owner(&bound, false, owner), ION_NOTFOUND);
     assert_string_equal(owner, "");
     (void)close(fd);
+}
+
+/* Send from many ports, so that a group would share them. */
+static void
+send_from_many_ports(const ion_addr_t *to)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = ion_addr_to_sockaddr(to, to->family == 6, &ss);
+
+    for (int i = 0; i < 64; i++) {
+        int fd = socket(ss.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        assert_true(fd >= 0);
+        assert_int_equal(
+            sendto(fd, "x", 1, 0, (const struct sockaddr *)&ss, len), 1);
+        (void)close(fd);
+    }
+}
+
+static int
+count_waiting(int fd)
+{
+    char byte;
+    int n = 0;
+
+    while (recv(fd, &byte, 1, MSG_DONTWAIT) == 1) {
+        n++;
+    }
+    return n;
+}
+
+/* The same with UDP, where being bound is enough to be given a share. */
+static void
+test_waiting_udp(void **state)
+{
+    static const char *const hosts[] = { "127.0.0.1:0", "[::1]:0", ":0" };
+    ion_errtext_t why = { .msg = "" };
+
+    (void)state;
+    for (size_t i = 0; i < ION_ARRAY_LEN(hosts); i++) {
+        ion_sock_opts_t opts = { .reuse_port = true };
+        ion_addr_t a = addr(hosts[i]);
+        ion_addr_t bound;
+        ion_addr_t local;
+        int first = -1;
+        int second = -1;
+        int shared;
+
+        if (a.family == 6 && !ion_sock_has_ipv6()) {
+            continue;
+        }
+        assert_int_equal(ion_sock_bind_udp(&a, &opts, &first, &why), ION_OK);
+        assert_int_equal(ion_sock_local(first, &bound), ION_OK);
+        opts.is_waiting = true;
+        assert_int_equal(
+            ion_sock_bind_udp(&bound, &opts, &second, &why), ION_OK);
+        assert_int_equal(ion_sock_local(second, &local), ION_OK);
+        assert_int_equal(local.port, 0);
+        assert_memory_equal(local.ip, bound.ip, sizeof(local.ip));
+        send_from_many_ports(&bound);
+        assert_int_equal(count_waiting(first), 64);
+        assert_int_equal(count_waiting(second), 0);
+
+        assert_int_equal(ion_sock_serve(second, true, &bound, &why), ION_OK);
+        assert_int_equal(ion_sock_local(second, &local), ION_OK);
+        assert_true(ion_addr_eq(&local, &bound));
+        send_from_many_ports(&bound);
+        shared = count_waiting(second);
+        assert_in_range(shared, 1, 63);
+        assert_int_equal(count_waiting(first), 64 - shared);
+        (void)close(second);
+        (void)close(first);
+    }
+}
+
+/* An address that is not here is found out before the socket serves. */
+static void
+test_waiting_says_what_is_wrong(void **state)
+{
+    ion_sock_opts_t opts = { .reuse_port = true, .is_waiting = true };
+    ion_addr_t elsewhere = addr("192.0.2.1:7");
+    ion_addr_t local = addr("127.0.0.1:0");
+    ion_errtext_t why = { .msg = "" };
+    ion_addr_t bound;
+    int fd = -1;
+    int taken;
+
+    (void)state;
+    assert_int_equal(
+        ion_sock_bind_udp(&elsewhere, &opts, &fd, &why), ION_NOTFOUND);
+    assert_int_equal(ion_sock_bind_udp(&local, &opts, &fd, &why), ION_OK);
+    opts = (ion_sock_opts_t){ .reuse_port = false };
+    assert_int_equal(ion_sock_bind_udp(&local, &opts, &taken, &why), ION_OK);
+    assert_int_equal(ion_sock_local(taken, &bound), ION_OK);
+    assert_int_equal(ion_sock_serve(fd, true, &bound, &why), ION_EXISTS);
+    assert_non_null(strstr(why.msg, "this process"));
+    (void)close(taken);
+    assert_int_equal(ion_sock_serve(fd, true, &bound, &why), ION_OK);
+    (void)close(fd);
+}
+
+static int
+hold_until_told(int out, int in, ion_addr_t *bound)
+{
+    ion_sock_opts_t opts = { .reuse_port = true };
+    ion_errtext_t why;
+    char byte;
+    int fd = -1;
+
+    return ion_sock_bind_udp(bound, &opts, &fd, &why) == ION_OK &&
+                   ion_sock_local(fd, bound) == ION_OK &&
+                   write(out, bound, sizeof(*bound)) ==
+                       (ssize_t)sizeof(*bound) &&
+                   read(in, &byte, 1) == 0
+               ? 0
+               : 1;
+}
+
+static void
+test_held_by(void **state)
+{
+    ion_sock_opts_t opts = { .reuse_port = true };
+    ion_addr_t bound = addr("127.0.0.1:0");
+    ion_addr_t any;
+    ion_errtext_t why;
+    int from[2];
+    int to[2];
+    int mine = -1;
+    int status;
+    pid_t child;
+
+    (void)state;
+    assert_int_equal(pipe2(from, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(to, O_CLOEXEC), 0);
+    child = fork();
+    if (child == 0) {
+        (void)close(to[1]);
+        _exit(hold_until_told(from[1], to[0], &bound));
+    }
+    assert_int_equal(read(from[0], &bound, sizeof(bound)), (int)sizeof(bound));
+    any = bound;
+    memset(any.ip, 0, sizeof(any.ip));
+    assert_true(ion_sock_is_held_by(&bound, true, child));
+    assert_true(ion_sock_is_held_by(&any, true, child));
+    assert_false(ion_sock_is_held_by(&bound, true, getpid()));
+    assert_false(ion_sock_is_held_by(&bound, false, child));
+    assert_false(ion_sock_is_held_by(&bound, true, 0));
+
+    /* somebody else on the same port too: not the child's alone any more */
+    assert_int_equal(ion_sock_bind_udp(&bound, &opts, &mine, &why), ION_OK);
+    assert_false(ion_sock_is_held_by(&bound, true, child));
+    assert_false(ion_sock_is_held_by(&bound, true, getpid()));
+
+    for (int i = 0; i < 2; i++) {
+        (void)close(from[i]);
+        (void)close(to[i]);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_true(ion_sock_is_held_by(&bound, true, getpid()));
+    (void)close(mine);
+    assert_false(ion_sock_is_held_by(&bound, true, getpid()));
 }
 
 static void
@@ -343,7 +506,10 @@ main(void)
         cmocka_unit_test(test_accepted),
         cmocka_unit_test(test_every_address),
         cmocka_unit_test(test_taken),
-        cmocka_unit_test(test_bind_only),
+        cmocka_unit_test(test_waiting_tcp),
+        cmocka_unit_test(test_waiting_udp),
+        cmocka_unit_test(test_waiting_says_what_is_wrong),
+        cmocka_unit_test(test_held_by),
         cmocka_unit_test(test_udp),
         cmocka_unit_test(test_not_ours),
         cmocka_unit_test(test_out_of_descriptors),
