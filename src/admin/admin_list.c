@@ -97,7 +97,9 @@ admin_list_write(const ion_process_t *p, uint64_t *cursor, ion_jw_t *w)
         if (!more) {
             break;
         }
-        write_row(p, &row, w);
+        if ((row.flags & ION_DIR_FORWARDER) == 0) {
+            write_row(p, &row, w);
+        }
     }
     ion_jw_array_end(w);
     return more;

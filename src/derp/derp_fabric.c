@@ -114,7 +114,7 @@ on_data(void *arg, const ion_fabric_data_t *data, const uint8_t *payload,
 
 /*
  * The reach of a connection that has left goes to another one of its key, or,
- * when there is none, its receivers hear that the key is gone. heir->dst was
+ * when there is none, its receivers hear that the key is gone. heir->conn was
  * the newest one when the question came up.
  */
 static void
@@ -124,11 +124,11 @@ pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
     ion_dir_hit_t hit;
     ion_fabric_ctl_t ctl = *heir;
 
-    if (heir->dst.slot == w->p->slot) {
-        s = derp_relay_session(w, heir->dst);
+    if (heir->conn.slot == w->p->slot) {
+        s = derp_relay_session(w, heir->conn);
     }
     if (s == NULL && ion_dir_lookup(w->shm, &heir->key, &hit) == ION_OK) {
-        ctl.dst = hit.conn;
+        ctl.conn = hit.conn;
         if (hit.conn.slot != w->p->slot) {
             send_ctl(w, hit.conn.slot, &ctl);
             return;
@@ -140,7 +140,7 @@ pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
         return;
     }
     ctl.type = ION_FABRIC_GONE;
-    ctl.dst = (ion_conn_id_t){ 0 };
+    ctl.conn = (ion_conn_id_t){ 0 };
     send_gone(w, &heir->mask, &ctl);
     gone_here(w, &heir->key, heir->seq);
 }
@@ -154,7 +154,7 @@ on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
     (void)from;
     switch (ctl->type) {
     case ION_FABRIC_DUP:
-        s = derp_relay_session(w, ctl->dst);
+        s = derp_relay_session(w, ctl->conn);
         if (s != NULL) {
             became_dup(w, s);
         }
@@ -200,12 +200,12 @@ derp_fabric_registered(derp_session_t *s, const ion_dir_reg_t *reg)
     for (uint32_t i = 0; i < reg->others_count; i++) {
         derp_session_t *other;
 
-        ctl.dst = reg->others[i];
-        if (ctl.dst.slot != w->p->slot) {
-            send_ctl(w, ctl.dst.slot, &ctl);
+        ctl.conn = reg->others[i];
+        if (ctl.conn.slot != w->p->slot) {
+            send_ctl(w, ctl.conn.slot, &ctl);
             continue;
         }
-        other = derp_relay_session(w, ctl.dst);
+        other = derp_relay_session(w, ctl.conn);
         if (other != NULL) {
             became_dup(w, other);
         }
@@ -228,7 +228,7 @@ derp_fabric_left(
         gone_here(w, &left->key, left->seq);
         return;
     }
-    ctl.dst = left->heir;
+    ctl.conn = left->heir;
     if (left->heir.slot == w->p->slot) {
         pass_reach(w, &ctl);
         return;

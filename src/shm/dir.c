@@ -63,14 +63,14 @@ version_of(const ion_shm_t *shm, uint32_t home)
 static dir_record_t *
 record_at(const ion_shm_t *shm, uint32_t slot, uint32_t record)
 {
-    return &shm->record[(size_t)slot * shm->geometry.max_clients + record];
+    return &shm->record[(size_t)slot * shm->records + record];
 }
 
 dir_record_t *
 dir_record(const ion_shm_t *shm, ion_conn_id_t conn)
 {
     ION_ASSERT(conn.slot < shm->worker_slots);
-    ION_ASSERT(conn.record < shm->geometry.max_clients);
+    ION_ASSERT(conn.record < shm->records);
     return record_at(shm, conn.slot, conn.record);
 }
 
@@ -96,7 +96,7 @@ dir_read_cell(const ion_shm_t *shm, uint64_t cell, dir_found_t *out)
     uint32_t slot = (uint32_t)(cell >> 32) & 0xff;
     uint32_t record = (uint32_t)cell - 1;
     if ((uint32_t)cell == 0 || slot >= shm->worker_slots ||
-        record >= shm->geometry.max_clients ||
+        record >= shm->records ||
         SHM_LOAD_ACQ(&shm->slots[slot].state) == ION_SLOT_DEAD)
     {
         return false;
@@ -266,45 +266,85 @@ remove_cell(ion_shm_t *shm, const dir_path_t *path, uint64_t cell)
     }
 }
 
+/* Sets or clears a slot's bit in the watch mask. */
+static void
+set_watch(ion_shm_t *shm, uint32_t slot, bool on)
+{
+    _Atomic uint64_t *word = &shm->dir->watch[slot / 64];
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+    ION_SHM_STEP("watch");
+    uint64_t old = SHM_LOAD(word);
+    do {
+        ION_SHM_STEP("change watch");
+    } while (!SHM_CAS(word, &old, on ? old | bit : old & ~bit));
+}
+
+/* Who must hear of what the caller has just made visible; it has fenced. */
+static ion_slot_mask_t
+load_watchers(const ion_shm_t *shm)
+{
+    ION_SHM_STEP("look for watchers");
+    ion_slot_mask_t mask = { .w = { 0 } };
+    mask.w[0] = SHM_LOAD(&shm->dir->watch[0]);
+    mask.w[1] = SHM_LOAD(&shm->dir->watch[1]);
+    return mask;
+}
+
+void
+ion_dir_watch(ion_shm_t *shm, bool on)
+{
+    ION_ASSERT(shm->role == ION_SLOT_WORKER);
+    set_watch(shm, shm->slot, on);
+    SHM_FENCE();
+}
+
 static uint64_t
 next_seq(ion_shm_t *shm)
 {
     return SHM_ADD(&shm->dir->seq, 1) + 1;
 }
 
+/* A store's count of clients, or of keys behind links. */
+static _Atomic uint32_t *
+count_of(const ion_shm_t *shm, uint32_t slot, uint32_t flags)
+{
+    dir_store_t *store = &shm->dir->store[slot];
+    return (flags & ION_DIR_FORWARDER) != 0 ? &store->links : &store->live;
+}
+
 static uint32_t
-live_conns(const ion_shm_t *shm)
+count_all(const ion_shm_t *shm, uint32_t flags)
 {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < shm->worker_slots; i++) {
-        sum += SHM_LOAD_RLX(&shm->dir->store[i].live);
+        sum += SHM_LOAD_RLX(count_of(shm, i, flags));
     }
     return sum;
 }
 
 static void
-count_live(ion_shm_t *shm, int32_t change)
+count_own(ion_shm_t *shm, uint32_t flags, int32_t change)
 {
-    _Atomic uint32_t *live = &shm->dir->store[shm->slot].live;
-    SHM_STORE_RLX(live, SHM_LOAD_RLX(live) + (uint32_t)change);
+    _Atomic uint32_t *count = count_of(shm, shm->slot, flags);
+    SHM_STORE_RLX(count, SHM_LOAD_RLX(count) + (uint32_t)change);
 }
 
 /* A record of ours whose life is even. */
 static bool
-take_record(ion_shm_t *shm, uint32_t *record)
+take_record(ion_shm_t *shm, uint32_t flags, uint32_t *record)
 {
-    if (live_conns(shm) >= shm->geometry.max_clients) {
+    if (count_all(shm, flags) >= shm->geometry.max_clients) {
         return false;
     }
     if (shm->free_count > 0) {
         *record = shm->free_record[--shm->free_count];
-    } else if (shm->next_record < shm->geometry.max_clients) {
+    } else if (shm->next_record < shm->records) {
         *record = shm->next_record++;
         SHM_STORE_RLX(&shm->dir->store[shm->slot].used, shm->next_record);
     } else {
         return false;
     }
-    count_live(shm, 1);
+    count_own(shm, flags, 1);
     return true;
 }
 
@@ -313,7 +353,7 @@ give_record(ion_shm_t *shm, ion_conn_id_t conn)
 {
     dir_record_t *r = dir_record(shm, conn);
     shm->free_record[shm->free_count++] = conn.record;
-    count_live(shm, -1);
+    count_own(shm, SHM_LOAD_RLX(&r->flags), -1);
     ION_SHM_STEP("end life");
     SHM_STORE_REL(&r->life, conn.life + 1);
 }
@@ -361,7 +401,8 @@ write_record(ion_shm_t *shm, uint32_t record, const ion_dir_new_t *in)
 typedef struct dir_others {
     ion_conn_id_t self;
     ion_conn_id_t *list; /* ION_DIR_CONNS_PER_KEY places; NULL: count only */
-    uint32_t count;
+    uint32_t count;      /* clients */
+    uint32_t forwarders;
 } dir_others_t;
 
 static void
@@ -369,6 +410,10 @@ collect_other(void *arg, const dir_found_t *found)
 {
     dir_others_t *o = arg;
     if (ion_conn_id_eq(found->conn, o->self)) {
+        return;
+    }
+    if ((found->flags & ION_DIR_FORWARDER) != 0) {
+        o->forwarders++;
         return;
     }
     if (o->list != NULL && o->count < ION_DIR_CONNS_PER_KEY) {
@@ -393,6 +438,8 @@ become_known(ion_shm_t *shm, const dir_path_t *path, ion_dir_reg_t *out)
     dir_others_t others = { .self = e->conn, .list = out->others };
     dir_scan(shm, path, collect_other, &others);
     out->others_count = others.count;
+    out->forwarders = others.forwarders;
+    out->watchers = load_watchers(shm);
 }
 
 /* The first steps of leave: the cell goes, and everybody can know. */
@@ -405,15 +452,26 @@ become_unknown(ion_shm_t *shm, const dir_path_t *path, ion_conn_id_t conn)
     SHM_FENCE();
 }
 
+/* Takes back what the first steps of a registration did. */
+static ion_err_t
+refuse(ion_shm_t *shm, const dir_path_t *path, ion_conn_id_t conn)
+{
+    become_unknown(shm, path, conn);
+    give_record(shm, conn);
+    return ION_LIMIT;
+}
+
 ion_err_t
 ion_dir_register(ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out)
 {
     ION_ASSERT(shm->role == ION_SLOT_WORKER);
+    bool is_link = (in->flags & ION_DIR_FORWARDER) != 0;
     dir_path_t path = dir_path(shm, &in->key);
     dir_others_t before = { .list = NULL };
     dir_scan(shm, &path, collect_other, &before);
+    uint32_t kin = is_link ? before.forwarders : before.count;
     uint32_t record;
-    if (before.count >= ION_DIR_CONNS_PER_KEY || !take_record(shm, &record)) {
+    if (kin >= ION_DIR_CONNS_PER_KEY || !take_record(shm, in->flags, &record)) {
         return ION_LIMIT;
     }
     ion_conn_id_t conn = write_record(shm, record, in);
@@ -423,12 +481,12 @@ ion_dir_register(ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out)
         return ION_LIMIT;
     }
     become_known(shm, &path, out);
-    if (out->others_count >= ION_DIR_CONNS_PER_KEY) {
-        become_unknown(shm, &path, conn);
-        give_record(shm, conn);
-        return ION_LIMIT;
+    kin = is_link ? out->forwarders : out->others_count;
+    if (kin >= ION_DIR_CONNS_PER_KEY) {
+        return refuse(shm, &path, conn);
     }
-    if (out->others_count > 0) {
+    out->others_count = ION_MIN(out->others_count, ION_DIR_CONNS_PER_KEY);
+    if (out->others_count > 0 && !is_link) {
         ion_dir_set_flags(shm, &out->entry, ION_DIR_DUP, 0);
     }
     return ION_OK;
@@ -462,18 +520,44 @@ ion_dir_others(const ion_shm_t *shm, const ion_dir_entry_t *entry)
     return others.count;
 }
 
-/* The newest connection of the path's key, if there is one. */
+void
+ion_dir_kin(const ion_shm_t *shm, const ion_key_t *key, ion_dir_kin_t *out)
+{
+    dir_path_t path = dir_path(shm, key);
+    dir_others_t all = { .list = out->conns };
+    dir_scan(shm, &path, collect_other, &all);
+    out->count = ION_MIN(all.count, ION_DIR_CONNS_PER_KEY);
+    out->forwarders = all.forwarders;
+}
+
+/* The best connection of a key, and how many links lead to it. */
+typedef struct dir_heir {
+    dir_found_t best;
+    uint32_t forwarders;
+} dir_heir_t;
+
+static void
+keep_heir(void *arg, const dir_found_t *found)
+{
+    dir_heir_t *heir = arg;
+    keep_best(&heir->best, found);
+    heir->forwarders += (found->flags & ION_DIR_FORWARDER) != 0;
+}
+
+/* The connection of the path's key that is active now, if there is one. */
 static void
 find_heir(ion_shm_t *shm, const dir_path_t *path, ion_dir_left_t *out)
 {
-    dir_found_t best = { .conn = { 0 } };
+    dir_heir_t heir = { .best = { .conn = { 0 } } };
     ION_SHM_STEP("leave seq");
     uint64_t seq = next_seq(shm);
-    dir_scan(shm, path, keep_best, &best);
+    dir_scan(shm, path, keep_heir, &heir);
     *out = (ion_dir_left_t){
         .key = path->key,
-        .has_heir = !ion_conn_id_is_none(best.conn),
-        .heir = best.conn,
+        .has_heir = !ion_conn_id_is_none(heir.best.conn),
+        .heir = heir.best.conn,
+        .heir_flags = heir.best.flags,
+        .forwarders = heir.forwarders,
         .seq = seq,
     };
 }
@@ -489,6 +573,10 @@ ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out)
     become_unknown(shm, &path, conn);
     find_heir(shm, &path, out);
     give_record(shm, conn);
+    ION_SHM_STEP("leave fence");
+    SHM_FENCE();
+    out->conn = conn;
+    out->watchers = load_watchers(shm);
     *entry = (ion_dir_entry_t){ .conn = { 0 } };
 }
 
@@ -507,7 +595,7 @@ sweep_cell(ion_shm_t *shm, dir_bucket_t *b, size_t nth, uint64_t cell)
 {
     uint32_t record = (uint32_t)cell - 1;
     uint64_t expected = cell;
-    if (record >= shm->geometry.max_clients) {
+    if (record >= shm->records) {
         (void)SHM_CAS(&b->cell[nth], &expected, 0);
         return;
     }
@@ -535,7 +623,7 @@ dir_sweep(ion_shm_t *shm, uint32_t slot)
     }
     /* records that nobody used are holes in the zone: do not touch them */
     uint32_t used = SHM_LOAD_ACQ(&shm->dir->store[slot].used);
-    used = ION_MIN(used, shm->geometry.max_clients);
+    used = ION_MIN(used, shm->records);
     for (uint32_t i = 0; i < used; i++) {
         dir_record_t *r = record_at(shm, slot, i);
         uint32_t life = SHM_LOAD_RLX(&r->life);
@@ -545,4 +633,6 @@ dir_sweep(ion_shm_t *shm, uint32_t slot)
     }
     SHM_STORE_RLX(&shm->dir->store[slot].used, 0u);
     SHM_STORE_RLX(&shm->dir->store[slot].live, 0u);
+    SHM_STORE_RLX(&shm->dir->store[slot].links, 0u);
+    set_watch(shm, slot, false);
 }

@@ -9,21 +9,29 @@
  * behind a mesh link beats one that is). seq comes from one shared counter,
  * so the order of seq is the history of the key.
  *
+ * A key behind a mesh link has a cell and a record too, of the worker that
+ * holds the link, with the flag ION_DIR_FORWARDER: a forwarder. It is found
+ * when the key has no connection here; of several the oldest. Forwarders are
+ * no connections: they are nobody's duplicates, watchers do not hear of them,
+ * and they have places of their own, max_clients beside those of clients.
+ *
  * Writes: records and their lives, the worker that owns the slot; cells,
- *         versions, overflow counts and the seq counter, all workers, by
- *         atomic operations; after a worker's death the master.
+ *         versions, overflow counts, the seq counter and the watch mask, all
+ *         workers, by atomic operations; after a worker's death the master.
  * Reads:  workers, keeper.
  * Order:  register: record, life odd, cell, home version, fence, scan.
- *         leave: cell 0, overflow, home version, fence, scan, life even.
- *         Both sides store, fence and then look, so of two that meet at least
+ *         leave: cell 0, overflow, home version, fence, scan, life even,
+ *         fence, watch mask. watch: own bit, fence, walk over all cells.
+ *         All sides store, fence and then look, so of two that meet at least
  *         one sees the other.
  * A kill leaves: a cell of a slot that is, or soon will be, DEAD (ignored
  *         then at once, swept by the master), or an overflow count that is too
  *         high (costs a probe, never an answer).
  *
  * What belongs to the caller (src/derp): the reach mask of a connection (slots
- * its packets went to), interests and the delivery of PeerGone, and sending
- * the messages that these calls ask for, in the same turn of the loop.
+ * its packets went to; those of a forwarder are all), interests and the
+ * delivery of PeerGone, and sending the messages that these calls ask for, in
+ * the same turn of the loop.
  * A full directory and the 65th connection of a key are refused, never queued.
  */
 
@@ -66,9 +74,17 @@ typedef struct ion_dir_entry {
 
 typedef struct ion_dir_reg {
     ion_dir_entry_t entry;
-    uint32_t others_count;
+    uint32_t forwarders;   /* other ones of the key */
+    uint32_t others_count; /* other clients with the key */
     ion_conn_id_t others[ION_DIR_CONNS_PER_KEY];
+    ion_slot_mask_t watchers; /* who must hear PRESENT(conn, key) */
 } ion_dir_reg_t;
+
+typedef struct ion_dir_kin {
+    uint32_t forwarders;
+    uint32_t count; /* clients with the key */
+    ion_conn_id_t conns[ION_DIR_CONNS_PER_KEY];
+} ion_dir_kin_t;
 
 typedef struct ion_dir_hit {
     ion_conn_id_t conn;
@@ -81,9 +97,13 @@ typedef struct ion_dir_hit {
 
 typedef struct ion_dir_left {
     ion_key_t key;
+    ion_conn_id_t conn; /* the one that left */
     bool has_heir;
-    ion_conn_id_t heir; /* valid if has_heir: the newest other connection */
-    uint64_t seq;       /* goes into the HEIR or GONE message */
+    ion_conn_id_t heir;  /* valid if has_heir: what a lookup finds now */
+    uint32_t heir_flags; /* ION_DIR_FORWARDER: no client with the key is left */
+    uint32_t forwarders; /* those of the key that are left */
+    uint64_t seq;        /* goes into the HEIR or GONE message */
+    ion_slot_mask_t watchers; /* who must hear LEFT(conn, key) */
 } ion_dir_left_t;
 
 /* Absolute numbers since the connection began; written as often as wanted. */
@@ -108,10 +128,12 @@ typedef struct ion_dir_row {
 } ion_dir_row_t;
 
 typedef struct ion_dir_counts {
-    uint64_t keys; /* distinct keys */
-    uint64_t conns;
-    uint64_t dup_keys;  /* keys of more than one connection */
-    uint64_t dup_conns; /* connections of those keys */
+    uint64_t keys;        /* distinct keys, also behind links */
+    uint64_t remote_keys; /* those that no client here has */
+    uint64_t links;       /* forwarders */
+    uint64_t conns;       /* clients; so below */
+    uint64_t dup_keys;    /* keys of more than one connection */
+    uint64_t dup_conns;   /* connections of those keys */
     uint64_t preferred;
     uint64_t not_ideal;
 } ion_dir_counts_t;
@@ -124,10 +146,14 @@ typedef struct ion_dir_counts {
  *         of the same key that are there too: if there are any, this one is
  *         dup (its flag is set), and each of them must be told with a DUP
  *         message to its slot (a direct call if the slot is our own), whose
- *         owner then sets ION_DIR_DUP (ion_dir_set_flags).
- * Errors: ION_LIMIT the directory is full, max_clients are connected, or the
- *         key has ION_DIR_CONNS_PER_KEY connections already (a race between
- *         two for the last place may refuse both).
+ *         owner then sets ION_DIR_DUP (ion_dir_set_flags). PRESENT goes to
+ *         the slots in watchers, our own among them.
+ *         With ION_DIR_FORWARDER in flags: others is for information, nobody
+ *         is dup and nobody hears PRESENT.
+ * Errors: ION_LIMIT the directory is full, max_clients are connected (or as
+ *         many forwarders), or the key has ION_DIR_CONNS_PER_KEY connections
+ *         (or forwarders) already; a race between two for the last place may
+ *         refuse both.
  */
 ION_NODISCARD ion_err_t ion_dir_register(
     ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out);
@@ -143,7 +169,7 @@ ION_NODISCARD ion_err_t ion_dir_register(
 bool ion_dir_activity(ion_shm_t *shm, ion_dir_entry_t *entry);
 
 /*
- * ion_dir_others -- how many other live connections of the key exist.
+ * ion_dir_others -- how many other clients with the key of entry there are.
  *
  * Shape:  for the owner of entry: 0 after a HEIR message means that the key
  *         is no longer duplicated.
@@ -152,12 +178,43 @@ bool ion_dir_activity(ion_shm_t *shm, ion_dir_entry_t *entry);
 uint32_t ion_dir_others(const ion_shm_t *shm, const ion_dir_entry_t *entry);
 
 /*
+ * ion_dir_kin -- all clients with a key, and the number of its forwarders.
+ *
+ * Errors: none.
+ */
+void ion_dir_kin(
+    const ion_shm_t *shm, const ion_key_t *key, ion_dir_kin_t *out);
+
+/*
+ * ion_dir_watch -- want to hear of every client that comes or goes, or not.
+ *
+ * Shape:  worker only. On: walk over all of them now (ion_dir_next) and leave
+ *         out forwarders: each client that is there all the while is found by
+ *         the walk or announced with PRESENT, perhaps both; each that leaves
+ *         after that with LEFT, PRESENT before LEFT. A conn in PRESENT counts
+ *         only if ion_dir_get finds it. Who dies says no LEFT.
+ * Errors: none.
+ */
+void ion_dir_watch(ion_shm_t *shm, bool on);
+
+/*
+ * ion_dir_get -- one connection by its id; row->is_active is not told.
+ *
+ * Shape:  conn.slot is a worker's, conn.record any number.
+ * Errors: ION_NOTFOUND it has left, or its worker is dead.
+ */
+ION_NODISCARD ion_err_t ion_dir_get(
+    const ion_shm_t *shm, ion_conn_id_t conn, ion_dir_row_t *row);
+
+/*
  * ion_dir_leave -- end a connection's registration.
  *
  * Shape:  worker only; entry is one of ours and is zeroed. With an heir: send
  *         HEIR(key, seq, reach) to heir.slot, or, if that is our own slot,
- *         add reach to its session. Without: send GONE(key, seq) to every
- *         slot in reach and handle it here. The record is free at once. Who
+ *         add reach to its session; nothing if it is a forwarder. Without:
+ *         send GONE(key, seq) to every slot in reach and handle it here; then
+ *         LEFT to the slots in watchers, our own among them, unless a
+ *         forwarder has left. The record is free at once. Who
  *         gets HEIR and has no connection of the key any more looks the key
  *         up: passes HEIR on, or, if there is none, sends that GONE.
  * Errors: none.
@@ -165,7 +222,8 @@ uint32_t ion_dir_others(const ion_shm_t *shm, const ion_dir_entry_t *entry);
 void ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out);
 
 /*
- * ion_dir_lookup -- the active connection of a key.
+ * ion_dir_lookup -- the active connection of a key, or else its oldest
+ * forwarder (hit.flags).
  *
  * Shape:  never misses a key that is registered all the while. *out may be
  *         kept and used again while ion_dir_is_fresh(shm, out), unless the
@@ -199,13 +257,19 @@ void ion_dir_set_traffic(ion_shm_t *shm, const ion_dir_entry_t *entry,
     const ion_dir_traffic_t *traffic);
 
 /*
- * ion_dir_next -- walk over all connections. Any process.
+ * ion_dir_next -- walk over all connections and forwarders. Any process.
  *
  * Shape:  *pos = 0 to begin; false at the end. Connections that come or go
  *         during the walk may or may not be seen; each row is of one life.
+ *         _within: in pieces; false when place `end` is reached.
  * Errors: none.
  */
 bool ion_dir_next(const ion_shm_t *shm, uint64_t *pos, ion_dir_row_t *row);
+bool ion_dir_next_within(
+    const ion_shm_t *shm, uint64_t *pos, uint64_t end, ion_dir_row_t *row);
+
+/* ion_dir_places -- places that a walk has.  Errors: none. */
+uint64_t ion_dir_places(const ion_shm_t *shm);
 
 /*
  * ion_dir_count -- gauges that are counted over the tables.

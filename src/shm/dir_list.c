@@ -46,24 +46,28 @@ load_cold(const dir_record_t *r, ion_dir_row_t *row)
     };
 }
 
+/* The rest of a row, if the connection is still the one that was found. */
+static bool
+fill_row(const ion_shm_t *shm, const dir_found_t *found, ion_dir_row_t *row)
+{
+    *row = (ion_dir_row_t){
+        .key = found->key,
+        .conn = found->conn,
+        .flags = found->flags,
+        .tailnet = found->tailnet,
+        .seq = found->seq,
+    };
+    const dir_record_t *r = dir_record(shm, found->conn);
+    load_cold(r, row);
+    SHM_FENCE_ACQ();
+    return SHM_LOAD_RLX(&r->life) == found->conn.life;
+}
+
 static bool
 read_row(const ion_shm_t *shm, uint64_t cell, ion_dir_row_t *row)
 {
     dir_found_t found;
-    if (!dir_read_cell(shm, cell, &found)) {
-        return false;
-    }
-    *row = (ion_dir_row_t){
-        .key = found.key,
-        .conn = found.conn,
-        .flags = found.flags,
-        .tailnet = found.tailnet,
-        .seq = found.seq,
-    };
-    const dir_record_t *r = dir_record(shm, found.conn);
-    load_cold(r, row);
-    SHM_FENCE_ACQ();
-    if (SHM_LOAD_RLX(&r->life) != found.conn.life) {
+    if (!dir_read_cell(shm, cell, &found) || !fill_row(shm, &found, row)) {
         return false;
     }
     ion_dir_hit_t hit;
@@ -72,10 +76,36 @@ read_row(const ion_shm_t *shm, uint64_t cell, ion_dir_row_t *row)
     return true;
 }
 
+ion_err_t
+ion_dir_get(const ion_shm_t *shm, ion_conn_id_t conn, ion_dir_row_t *row)
+{
+    dir_found_t found;
+    uint64_t cell = (uint64_t)conn.slot << 32 | (conn.record + 1);
+    if (!dir_read_cell(shm, cell, &found) ||
+        !ion_conn_id_eq(found.conn, conn) || !fill_row(shm, &found, row))
+    {
+        return ION_NOTFOUND;
+    }
+    return ION_OK;
+}
+
+uint64_t
+ion_dir_places(const ion_shm_t *shm)
+{
+    return (uint64_t)shm->buckets * DIR_CELLS;
+}
+
 bool
 ion_dir_next(const ion_shm_t *shm, uint64_t *pos, ion_dir_row_t *row)
 {
-    uint64_t end = (uint64_t)shm->buckets * DIR_CELLS;
+    return ion_dir_next_within(shm, pos, UINT64_MAX, row);
+}
+
+bool
+ion_dir_next_within(
+    const ion_shm_t *shm, uint64_t *pos, uint64_t end, ion_dir_row_t *row)
+{
+    end = ION_MIN(end, ion_dir_places(shm));
     while (*pos < end) {
         uint64_t at = (*pos)++;
         const dir_bucket_t *b = &shm->bucket[at / DIR_CELLS];
@@ -90,7 +120,8 @@ ion_dir_next(const ion_shm_t *shm, uint64_t *pos, ion_dir_row_t *row)
 /* The connections of one key, seen from one of them. */
 typedef struct dir_kin {
     ion_conn_id_t self;
-    uint32_t count;
+    uint32_t clients;
+    uint32_t links;
     bool is_first; /* self is the lowest id: it stands for the key */
 } dir_kin_t;
 
@@ -104,7 +135,9 @@ static void
 count_kin(void *arg, const dir_found_t *found)
 {
     dir_kin_t *kin = arg;
-    kin->count++;
+    bool is_link = (found->flags & ION_DIR_FORWARDER) != 0;
+    kin->clients += !is_link;
+    kin->links += is_link;
     if (is_lower(found->conn, kin->self)) {
         kin->is_first = false;
     }
@@ -144,21 +177,25 @@ count_cell(const ion_shm_t *shm, uint32_t bucket, size_t n, uint64_t cell,
     ion_dir_counts_t *out)
 {
     dir_found_t found;
-    dir_kin_t kin = { .count = 1, .is_first = true };
     if (cell == 0 || !dir_read_cell(shm, cell, &found)) {
         return;
     }
+    bool is_link = (found.flags & ION_DIR_FORWARDER) != 0;
+    dir_kin_t kin = { .clients = !is_link, .links = is_link, .is_first = true };
     if (!is_alone(shm, bucket, n, cell)) {
         kin = find_kin(shm, &found);
+    }
+    out->keys += kin.is_first;
+    out->dup_keys += kin.is_first && kin.clients > 1;
+    out->remote_keys += kin.is_first && kin.clients == 0;
+    if (is_link) {
+        out->links++;
+        return;
     }
     out->conns++;
     out->preferred += (found.flags & ION_DIR_PREFERRED) != 0;
     out->not_ideal += (found.flags & ION_DIR_NOT_IDEAL) != 0;
-    out->keys += kin.is_first;
-    if (kin.count > 1) {
-        out->dup_conns++;
-        out->dup_keys += kin.is_first;
-    }
+    out->dup_conns += kin.clients > 1;
 }
 
 void

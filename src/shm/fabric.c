@@ -270,6 +270,17 @@ ion_fabric_send_ctl_mask(
     return sent;
 }
 
+bool
+ion_fabric_is_behind(const ion_fabric_t *fab)
+{
+    for (uint32_t i = 0; i < fab->slots; i++) {
+        if (fab->peer[i].pending.count > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 push_pending(fabric_peer_t *p)
 {

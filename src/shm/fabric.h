@@ -44,18 +44,19 @@ typedef enum ion_fabric_type {
     ION_FABRIC_DUP = 1,     /* dst: yours; another one of key registered */
     ION_FABRIC_GONE = 2,    /* key left for good: interests up to seq end */
     ION_FABRIC_HEIR = 3,    /* key, seq: your connection inherits mask */
-    ION_FABRIC_PRESENT = 4, /* reserved: watchers */
-    ION_FABRIC_LEFT = 5,    /* reserved: watchers */
+    ION_FABRIC_PRESENT = 4, /* conn, key: a client of mine is there */
+    ION_FABRIC_LEFT = 5,    /* conn, key: a client of mine has left */
     ION_FABRIC_MARK = 6,    /* reserved: moving sessions */
-    ION_FABRIC_KICK = 7,    /* reserved: admission */
+    ION_FABRIC_KICK = 7,    /* conn: yours; close it */
 } ion_fabric_type_t;
 
 typedef struct ion_fabric_ctl {
     ion_fabric_type_t type;
-    ion_conn_id_t dst; /* DUP: the connection meant; else none */
+    ion_conn_id_t conn; /* DUP, KICK: the receiver's; PRESENT, LEFT: the
+                           sender's; else none, and not sent */
     uint64_t seq;
     ion_key_t key;
-    ion_slot_mask_t mask; /* HEIR: reach of the one that left */
+    ion_slot_mask_t mask; /* GONE, HEIR: reach of the one that left */
 } ion_fabric_ctl_t;
 
 typedef struct ion_fabric_data {
@@ -118,6 +119,17 @@ ION_NODISCARD ion_err_t ion_fabric_send_ctl(
  */
 uint32_t ion_fabric_send_ctl_mask(ion_fabric_t *fab,
     const ion_slot_mask_t *mask, const ion_fabric_ctl_t *ctl);
+
+/*
+ * ion_fabric_is_behind -- does any slot have control messages that wait for
+ * room?
+ *
+ * Shape:  whoever can be made to send many of them by a peer's frames takes
+ *         no more frames while this is so, and none can be made to fill a
+ *         list.
+ * Errors: none.
+ */
+bool ion_fabric_is_behind(const ion_fabric_t *fab);
 
 /*
  * ion_fabric_flush -- publish everything, ring the sleepers. Once per turn.

@@ -33,7 +33,7 @@ typedef struct wire_data {
 typedef struct wire_ctl {
     uint64_t seq;
     ion_key_t key;
-    uint64_t extra[2]; /* HEIR: the mask; DUP: record, life */
+    uint64_t extra[2]; /* a mask, or record and life */
 } wire_ctl_t;
 
 ION_STATIC_ASSERT(sizeof(wire_data_t) == ION_RING_HEADER - 8, "one line");
@@ -57,16 +57,38 @@ fabric_put_data(
     memcpy(header->user, &w, sizeof(w));
 }
 
+/* What the two last words of a message are. */
+typedef enum ctl_form {
+    CTL_NONE, /* no message of this layout */
+    CTL_MASK,
+    CTL_YOURS, /* a connection of the receiver */
+    CTL_MINE,  /* a connection of the sender */
+} ctl_form_t;
+
+static ctl_form_t
+form_of(uint32_t type)
+{
+    static const uint8_t forms[] = {
+        [ION_FABRIC_DUP] = CTL_YOURS,
+        [ION_FABRIC_GONE] = CTL_MASK,
+        [ION_FABRIC_HEIR] = CTL_MASK,
+        [ION_FABRIC_PRESENT] = CTL_MINE,
+        [ION_FABRIC_LEFT] = CTL_MINE,
+        [ION_FABRIC_KICK] = CTL_YOURS,
+    };
+    return type < ION_ARRAY_LEN(forms) ? (ctl_form_t)forms[type] : CTL_NONE;
+}
+
 void
 fabric_put_ctl(ion_ring_header_t *header, const ion_fabric_ctl_t *ctl)
 {
     wire_ctl_t w = { .seq = ctl->seq, .key = ctl->key };
-    if (ctl->type == ION_FABRIC_DUP) {
-        w.extra[0] = ctl->dst.record;
-        w.extra[1] = ctl->dst.life;
-    } else {
+    if (form_of(ctl->type) == CTL_MASK) {
         w.extra[0] = ctl->mask.w[0];
         w.extra[1] = ctl->mask.w[1];
+    } else {
+        w.extra[0] = ctl->conn.record;
+        w.extra[1] = ctl->conn.life;
     }
     header->len = ION_RING_HEADER;
     header->kind = KIND_CTL | (uint32_t)ctl->type << 8;
@@ -76,8 +98,7 @@ fabric_put_ctl(ion_ring_header_t *header, const ion_fabric_ctl_t *ctl)
 static bool
 is_conn(const ion_fabric_t *fab, uint64_t record, uint64_t life)
 {
-    return record < fab->shm->geometry.max_clients && (life & 1) == 1 &&
-           life <= UINT32_MAX;
+    return record < fab->shm->records && (life & 1) == 1 && life <= UINT32_MAX;
 }
 
 static ion_err_t
@@ -123,25 +144,27 @@ take_ctl(ion_fabric_t *fab, uint32_t from, const ion_ring_header_t *header,
     wire_ctl_t w;
     memcpy(&w, header->user, sizeof(w));
     uint32_t type = header->kind >> 8;
-    if (header->len != ION_RING_HEADER) {
+    ctl_form_t form = form_of(type);
+    if (header->len != ION_RING_HEADER || form == CTL_NONE) {
         return ION_MALF;
     }
-    ion_fabric_ctl_t ctl = { .seq = w.seq, .key = w.key };
-    if (type == ION_FABRIC_DUP) {
-        if (!is_conn(fab, w.extra[0], w.extra[1])) {
-            return ION_MALF;
-        }
-        ctl.type = ION_FABRIC_DUP;
-        ctl.dst = (ion_conn_id_t){ (uint32_t)w.extra[0], (uint32_t)w.extra[1],
-            (uint8_t)fab->shm->slot };
-    } else if (type == ION_FABRIC_GONE || type == ION_FABRIC_HEIR) {
-        ctl.type = (ion_fabric_type_t)type;
+    ion_fabric_ctl_t ctl = {
+        .type = (ion_fabric_type_t)type,
+        .seq = w.seq,
+        .key = w.key,
+    };
+    if (form == CTL_MASK) {
         ctl.mask = (ion_slot_mask_t){ { w.extra[0], w.extra[1] } };
         if (!is_mask(fab, &ctl.mask)) {
             return ION_MALF;
         }
     } else {
-        return ION_MALF;
+        uint32_t slot = form == CTL_YOURS ? fab->shm->slot : from;
+        if (!is_conn(fab, w.extra[0], w.extra[1])) {
+            return ION_MALF;
+        }
+        ctl.conn = (ion_conn_id_t){ (uint32_t)w.extra[0], (uint32_t)w.extra[1],
+            (uint8_t)slot };
     }
     sink->on_ctl(sink->arg, from, &ctl);
     return ION_OK;

@@ -77,7 +77,7 @@ zone_bytes(const ion_shm_t *shm, int zone)
         return block_bytes(shm);
     case SHM_ZONE_DIR:
         return page_up(sizeof(dir_head_t)) + buckets_bytes(shm) +
-               (uint64_t)shm->worker_slots * shm->geometry.max_clients *
+               (uint64_t)shm->worker_slots * shm->records *
                    sizeof(dir_record_t);
     case SHM_ZONE_RINGS:
         return page_up(sizeof(shm_rings_t)) + ring_words_bytes(shm) +
@@ -100,8 +100,10 @@ set_geometry(ion_shm_t *shm, const ion_shm_geometry_t *g)
     shm->geometry = *g;
     shm->worker_slots = ION_MAX(2 * g->max_workers, MIN_SLOTS);
 
-    /* full with max_clients at three quarters of its cells */
-    uint64_t cells = ((uint64_t)g->max_clients * 4 + 2) / 3;
+    /* clients, and as many keys behind mesh links */
+    shm->records = 2 * g->max_clients;
+    /* full with all of them at three quarters of its cells */
+    uint64_t cells = ((uint64_t)shm->records * 4 + 2) / 3;
     shm->buckets = MIN_BUCKETS;
     while ((uint64_t)shm->buckets * DIR_CELLS < cells) {
         shm->buckets *= 2;
@@ -302,8 +304,7 @@ attach(ion_shm_t *shm, const int *fds, size_t nfds)
     if (rc != ION_OK || shm->role != ION_SLOT_WORKER) {
         return rc;
     }
-    shm->free_record =
-        calloc(shm->geometry.max_clients, sizeof(*shm->free_record));
+    shm->free_record = calloc(shm->records, sizeof(*shm->free_record));
     return shm->free_record != NULL ? ION_OK : ION_NOMEM;
 }
 

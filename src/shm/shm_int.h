@@ -20,7 +20,7 @@
 #include "shm/zone.h"
 
 #define SHM_MAGIC  UINT64_C(0x696f6e7363616c65)
-#define SHM_LAYOUT 2u
+#define SHM_LAYOUT 3u
 #define SHM_PAGE   4096u
 #define SHM_LINE   64u
 
@@ -95,13 +95,15 @@ typedef struct dir_bucket {
 } dir_bucket_t;
 
 typedef struct dir_store {
-    _Alignas(SHM_LINE) _Atomic uint32_t live; /* records in use; its owner's */
+    _Alignas(SHM_LINE) _Atomic uint32_t live; /* clients' records in use */
+    _Atomic uint32_t links;                   /* forwarders' records in use */
     _Atomic uint32_t used; /* records that ever had a life since the sweep */
 } dir_store_t;
 
 /* Start of the directory's zone; buckets and records follow, page-aligned. */
 typedef struct dir_head {
     _Alignas(SHM_LINE) _Atomic uint64_t seq;
+    _Alignas(SHM_LINE) _Atomic uint64_t watch[2]; /* slots that watch */
     dir_store_t store[ION_WORKER_SLOTS_MAX];
 } dir_head_t;
 
@@ -126,6 +128,7 @@ struct ion_shm {
     uint32_t slot;
     uint32_t worker_slots;
     uint32_t buckets; /* power of two */
+    uint32_t records; /* of each slot */
     uint64_t ring_bytes;
     ion_shm_geometry_t geometry;
     uint8_t secret[16];

@@ -99,7 +99,7 @@ reset(void)
     memset(shm->bucket, 0, shm->buckets * sizeof(*shm->bucket));
     memset(shm->dir, 0, sizeof(*shm->dir));
     for (size_t i = 0; i < WORKERS; i++) {
-        memset(&shm->record[i * CLIENTS], 0, 4 * sizeof(*shm->record));
+        memset(&shm->record[i * shm->records], 0, 4 * sizeof(*shm->record));
         t.w[i]->free_count = 0;
         t.w[i]->next_record = 0;
         atomic_store(&shm->slots[i].state, (uint32_t)ION_SLOT_LIVE);
@@ -344,7 +344,7 @@ check_all_left(void *arg)
     assert_int_equal(ion_dir_lookup(t.rig.master, &t.key, &hit), ION_NOTFOUND);
     assert_int_equal(cells(), 0);
     assert_int_equal(overflows(), 0);
-    assert_int_equal(live_conns(t.rig.master), 0);
+    assert_int_equal(count_all(t.rig.master, 0), 0);
 }
 
 static void
@@ -723,7 +723,7 @@ bury(uint32_t slot)
     dir_sweep(m, slot);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         assert_int_equal(
-            atomic_load(&m->record[slot * CLIENTS + i].life) & 1, 0);
+            atomic_load(&m->record[slot * m->records + i].life) & 1, 0);
     }
     assert_int_equal(atomic_load(&m->dir->store[slot].live), 0);
 }

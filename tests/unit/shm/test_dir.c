@@ -433,6 +433,155 @@ test_sweep_corrupt(void **state)
     assert_int_equal(find(1, &hit), ION_NOTFOUND);
 }
 
+static void
+assert_kin(uint32_t key, uint32_t clients, uint32_t forwarders)
+{
+    ion_dir_kin_t kin;
+    ion_key_t k = shm_rig_key(key);
+    ion_dir_counts_t n;
+    ion_dir_kin(rig.master, &k, &kin);
+    assert_int_equal(kin.count, clients);
+    assert_int_equal(kin.forwarders, forwarders);
+    ion_dir_count(rig.master, &n);
+    assert_int_equal(n.conns, clients);
+    assert_int_equal(n.links, forwarders);
+    assert_int_equal(n.keys, clients + forwarders > 0);
+    assert_int_equal(n.remote_keys, clients == 0 && forwarders > 0);
+    assert_int_equal(n.dup_conns, clients > 1 ? clients : 0);
+}
+
+/* One key behind two links and at a client of ours, in the order of the
+ * protocol document's table. */
+static void
+test_t45_forwarders(void **state)
+{
+    (void)state;
+    ion_key_t key = shm_rig_key(1);
+    ion_dir_reg_t f1 = join_as(w[0], key, ION_DIR_FORWARDER);
+    assert_int_equal(f1.forwarders, 0);
+    assert_active(1, f1.entry.conn);
+    assert_kin(1, 0, 1);
+    ion_dir_reg_t f2 = join_as(w[1], key, ION_DIR_FORWARDER);
+    assert_int_equal(f2.forwarders, 1); /* there are several from now on */
+    assert_active(1, f1.entry.conn);    /* and the first one stays */
+    assert_kin(1, 0, 2);
+    ion_dir_left_t left = leave(w[0], &f1);
+    assert_int_equal(left.forwarders, 1); /* no longer several */
+    assert_true(left.has_heir);
+    assert_true((left.heir_flags & ION_DIR_FORWARDER) != 0);
+    assert_true(ion_conn_id_eq(left.heir, f2.entry.conn));
+    assert_active(1, f2.entry.conn);
+    /* a client of ours wins, though older links and newer ones are there */
+    ion_dir_reg_t client = join_key(w[2], 1);
+    assert_int_equal(client.others_count, 0);
+    assert_int_equal(client.forwarders, 1);
+    assert_int_equal(ion_dir_others(w[2], &client.entry), 0);
+    assert_active(1, client.entry.conn);
+    f1 = join_as(w[0], key, ION_DIR_FORWARDER);
+    assert_int_equal(f1.others_count, 1);
+    assert_true(ion_conn_id_eq(f1.others[0], client.entry.conn));
+    assert_active(1, client.entry.conn);
+    assert_kin(1, 1, 2);
+    (void)leave(w[0], &f1);
+    left = leave(w[1], &f2);
+    assert_int_equal(left.forwarders, 0);
+    assert_int_equal(left.heir_flags & ION_DIR_FORWARDER, 0);
+    assert_true(ion_conn_id_eq(left.heir, client.entry.conn));
+    left = leave(w[2], &client);
+    assert_false(left.has_heir); /* the key has left the region */
+    assert_kin(1, 0, 0);
+}
+
+/* A client that leaves while a link leads to its key has not left. */
+static void
+test_client_leaves_forwarder(void **state)
+{
+    (void)state;
+    ion_key_t key = shm_rig_key(1);
+    ion_dir_reg_t client = join_key(w[0], 1);
+    ion_dir_reg_t second = join_key(w[0], 1);
+    ion_dir_reg_t link = join_as(w[1], key, ION_DIR_FORWARDER);
+    ion_dir_left_t left = leave(w[0], &second);
+    assert_true(ion_conn_id_eq(left.heir, client.entry.conn));
+    left = leave(w[0], &client);
+    assert_true(ion_conn_id_eq(left.heir, link.entry.conn));
+    assert_true((left.heir_flags & ION_DIR_FORWARDER) != 0);
+    left = leave(w[1], &link);
+    assert_false(left.has_heir);
+}
+
+/* Clients and keys behind links do not take each other's places. */
+static void
+test_places_of_forwarders(void **state)
+{
+    (void)state;
+    ion_dir_reg_t reg;
+    ion_dir_new_t in = { .flags = ION_DIR_FORWARDER };
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        (void)join_as(w[i % 2], shm_rig_key(i), ION_DIR_FORWARDER);
+    }
+    in.key = shm_rig_key(CLIENTS);
+    assert_int_equal(ion_dir_register(w[2], &in, &reg), ION_LIMIT);
+    for (uint32_t i = 0; i < CLIENTS; i++) {
+        (void)join_key(w[2], i + CLIENTS / 2);
+    }
+    in.flags = 0;
+    assert_int_equal(ion_dir_register(w[2], &in, &reg), ION_LIMIT);
+    ion_dir_counts_t n;
+    ion_dir_count(rig.master, &n);
+    assert_int_equal(n.conns, CLIENTS);
+    assert_int_equal(n.links, CLIENTS);
+    assert_int_equal(n.keys, CLIENTS + CLIENTS / 2);
+    assert_int_equal(n.remote_keys, CLIENTS / 2);
+    assert_int_equal(n.dup_keys, 0);
+}
+
+static void
+test_65_forwarders_of_a_key(void **state)
+{
+    (void)state;
+    ion_dir_reg_t reg;
+    ion_dir_new_t in = { .key = shm_rig_key(1), .flags = ION_DIR_FORWARDER };
+    for (uint32_t i = 0; i < ION_DIR_CONNS_PER_KEY; i++) {
+        reg = join_as(w[i % 2], in.key, in.flags);
+        assert_int_equal(reg.forwarders, i);
+    }
+    assert_int_equal(ion_dir_register(w[2], &in, &reg), ION_LIMIT);
+    reg = join_key(w[2], 1);
+    assert_int_equal(reg.forwarders, ION_DIR_CONNS_PER_KEY);
+    assert_active(1, reg.entry.conn);
+}
+
+/* Who watches is told by register and leave, and forgotten with the slot. */
+static void
+test_watchers(void **state)
+{
+    (void)state;
+    ion_dir_row_t row;
+    ion_dir_reg_t reg = join_key(w[0], 1);
+    assert_true(ion_slot_mask_is_empty(&reg.watchers));
+    ion_dir_watch(w[1], true);
+    reg = join_key(w[0], 2);
+    assert_true(ion_slot_mask_has(&reg.watchers, 1));
+    assert_false(ion_slot_mask_has(&reg.watchers, 0));
+    ion_dir_watch(w[0], true);
+    assert_int_equal(ion_dir_get(w[1], reg.entry.conn, &row), ION_OK);
+    assert_int_equal(row.key.b[0], shm_rig_key(2).b[0]);
+    ion_conn_id_t conn = reg.entry.conn;
+    ion_dir_left_t left = leave(w[0], &reg);
+    assert_true(ion_conn_id_eq(left.conn, conn));
+    assert_true(ion_slot_mask_has(&left.watchers, 0));
+    assert_true(ion_slot_mask_has(&left.watchers, 1));
+    assert_int_equal(ion_dir_get(w[1], conn, &row), ION_NOTFOUND);
+    ion_dir_watch(w[0], false);
+    shm_rig_kill(&rig, 1);
+    dir_sweep(rig.master, 1);
+    reg = join_key(w[2], 3);
+    assert_true(ion_slot_mask_is_empty(&reg.watchers));
+    conn = (ion_conn_id_t){ UINT32_MAX - 1, 1, 0 };
+    assert_int_equal(ion_dir_get(w[2], conn, &row), ION_NOTFOUND);
+}
+
 int
 main(void)
 {
@@ -441,6 +590,13 @@ main(void)
         cmocka_unit_test_setup_teardown(test_duplicates, start, stop),
         cmocka_unit_test_setup_teardown(test_65_of_a_key, start, stop),
         cmocka_unit_test_setup_teardown(test_counts, start, stop),
+        cmocka_unit_test_setup_teardown(test_t45_forwarders, start, stop),
+        cmocka_unit_test_setup_teardown(
+            test_client_leaves_forwarder, start, stop),
+        cmocka_unit_test_setup_teardown(test_places_of_forwarders, start, stop),
+        cmocka_unit_test_setup_teardown(
+            test_65_forwarders_of_a_key, start, stop),
+        cmocka_unit_test_setup_teardown(test_watchers, start, stop),
         cmocka_unit_test_setup_teardown(test_full, start, stop),
         cmocka_unit_test(test_path_full),
         cmocka_unit_test_setup_teardown(test_forwarders, start, stop),

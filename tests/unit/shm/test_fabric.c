@@ -154,7 +154,7 @@ test_control(void **state)
 {
     (void)state;
     ion_fabric_ctl_t dup = { .type = ION_FABRIC_DUP,
-        .dst = { 11, 13, C },
+        .conn = { 11, 13, C },
         .seq = 1,
         .key = shm_rig_key(1) };
     assert_int_equal(ion_fabric_send_ctl(fab[A], C, &dup), ION_OK);
@@ -162,7 +162,7 @@ test_control(void **state)
     drain(C);
     assert_int_equal(got.from, A);
     assert_int_equal(got.last_ctl.type, ION_FABRIC_DUP);
-    assert_true(ion_conn_id_eq(got.last_ctl.dst, dup.dst));
+    assert_true(ion_conn_id_eq(got.last_ctl.conn, dup.conn));
     assert_memory_equal(&got.last_ctl.key, &dup.key, sizeof(dup.key));
 
     ion_fabric_ctl_t heir = { .type = ION_FABRIC_HEIR,
@@ -177,8 +177,30 @@ test_control(void **state)
     assert_int_equal(got.last_ctl.seq, 2);
     assert_int_equal(got.last_ctl.mask.w[0], 0x85);
 
+    /* whose connection is meant: PRESENT, LEFT of the sender, KICK of ours */
+    static const struct {
+        ion_fabric_type_t type;
+        uint8_t slot;
+    } of[] = {
+        { ION_FABRIC_PRESENT, B },
+        { ION_FABRIC_LEFT, B },
+        { ION_FABRIC_KICK, C },
+    };
+    for (size_t i = 0; i < ION_ARRAY_LEN(of); i++) {
+        ion_fabric_ctl_t ctl = { .type = of[i].type,
+            .seq = 3 + i,
+            .conn = { 11, 13, of[i].slot },
+            .key = shm_rig_key(3) };
+        assert_int_equal(ion_fabric_send_ctl(fab[B], C, &ctl), ION_OK);
+        ion_fabric_flush(fab[B]);
+        drain(C);
+        assert_int_equal(got.last_ctl.type, of[i].type);
+        assert_true(ion_conn_id_eq(got.last_ctl.conn, ctl.conn));
+        assert_memory_equal(&got.last_ctl.key, &ctl.key, sizeof(ctl.key));
+    }
+
     /* to all of a mask: not to ourselves, not to nobody */
-    ion_fabric_ctl_t gone = { .type = ION_FABRIC_GONE, .seq = 3 };
+    ion_fabric_ctl_t gone = { .type = ION_FABRIC_GONE, .seq = 6 };
     ion_slot_mask_t mask = { .w = { 0x7f, 0 } };
     got.ctls = 0;
     assert_int_equal(ion_fabric_send_ctl_mask(fab[A], &mask, &gone), 2);
@@ -257,6 +279,7 @@ test_pending(void **state)
     for (uint32_t i = 1; i <= most; i++) {
         ctl.seq = i;
         assert_int_equal(ion_fabric_send_ctl(fab[A], B, &ctl), ION_OK);
+        assert_int_equal(ion_fabric_is_behind(fab[A]), i > fit);
     }
     ion_fabric_faults(fab[A], &corrupt, &hung);
     assert_true(ion_slot_mask_is_empty(&hung));
@@ -272,6 +295,7 @@ test_pending(void **state)
     }
     assert_int_equal(got.ctls, most);
     assert_false(got.out_of_order);
+    assert_false(ion_fabric_is_behind(fab[A]));
     /* its death ends the fault */
     ion_fabric_free(&fab[B]);
     shm_rig_kill(&rig, B);
@@ -330,17 +354,21 @@ test_corrupt(void **state)
         uint32_t len;
         uint32_t words[14];
     } cases[] = {
-        { 3, 64, { 0 } },                     /* no such kind */
-        { 1, 64, { 0, 0, 0, 1 } },            /* dst life even */
-        { 1, 64, { 0, 1, 0, 2 } },            /* src life even */
-        { 1, 64, { 1000, 1, 0, 1 } },         /* dst beyond the store */
-        { 1, 64, { 0, 1, 1000, 1 } },         /* src beyond the store */
-        { 1 | 16 << 8, 64, { 0, 1, 0, 1 } },  /* class */
-        { 1, 64 + 65537, { 0, 1, 0, 1 } },    /* payload too long */
-        { 2, 64, { 0 } },                     /* control type 0 */
-        { 2 | 4 << 8, 64, { 0 } },            /* not served yet */
-        { 2 | 2 << 8, 65, { 0 } },            /* control with payload */
-        { 2 | 1 << 8, 64, { 0 } },            /* DUP of no connection */
+        { 3, 64, { 0 } },                    /* no such kind */
+        { 1, 64, { 0, 0, 0, 1 } },           /* dst life even */
+        { 1, 64, { 0, 1, 0, 2 } },           /* src life even */
+        { 1, 64, { 2000, 1, 0, 1 } },        /* dst beyond the store */
+        { 1, 64, { 0, 1, 2000, 1 } },        /* src beyond the store */
+        { 1 | 16 << 8, 64, { 0, 1, 0, 1 } }, /* class */
+        { 1, 64 + 65537, { 0, 1, 0, 1 } },   /* payload too long */
+        { 2, 64, { 0 } },                    /* control type 0 */
+        { 2 | 6 << 8, 64, { 0 } },           /* not served yet */
+        { 2 | 2 << 8, 65, { 0 } },           /* control with payload */
+        { 2 | 1 << 8, 64, { 0 } },           /* DUP of no connection */
+        { 2 | 4 << 8, 64, { 0 } },           /* PRESENT of none */
+        { 2 | 5 << 8, 64, { [10] = 2000, [12] = 1 } }, /* LEFT of none */
+        { 2 | 7 << 8, 64, { [12] = 2 } },     /* KICK of a life that is even */
+        { 2 | 8 << 8, 64, { [12] = 1 } },     /* no such control type */
         { 2 | 3 << 8, 64, { [10] = 0x100 } }, /* HEIR of slot 8 */
         { 2 | 3 << 8, 64, { [13] = 1 } },     /* HEIR of slot 96 */
         { 0, 64, { 0 } },                     /* filler too short */

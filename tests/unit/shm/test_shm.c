@@ -31,15 +31,15 @@ test_geometry(void **state)
         uint32_t buckets;
         uint64_t ring;
     } cases[] = {
-        { 1, 100, 256 * MIB, 8, 32, 4 * MIB },
-        { 2, 100000, 256 * MIB, 8, 32768, 4 * MIB },
+        { 1, 100, 256 * MIB, 8, 64, 4 * MIB },
+        { 2, 100000, 256 * MIB, 8, 65536, 4 * MIB },
         { 4, 1, 256 * MIB, 8, 4, 4 * MIB },
-        { 5, 21, 256 * MIB, 10, 4, 4 * MIB },
-        { 5, 22, 256 * MIB, 10, 8, 4 * MIB },
-        { 16, 1000, 256 * MIB, 32, 256, MIB },
-        { 32, 1000, 512 * MIB, 64, 256, MIB / 2 },
-        { 64, 1000, 256 * MIB, 128, 256, MIB / 4 },
-        { 64, 1000, 0, 128, 256, MIB / 4 },
+        { 5, 10, 256 * MIB, 10, 4, 4 * MIB },
+        { 5, 11, 256 * MIB, 10, 8, 4 * MIB },
+        { 16, 1000, 256 * MIB, 32, 512, MIB },
+        { 32, 1000, 512 * MIB, 64, 512, MIB / 2 },
+        { 64, 1000, 256 * MIB, 128, 512, MIB / 4 },
+        { 64, 1000, 0, 128, 512, MIB / 4 },
     };
     for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
         ion_shm_geometry_t g = { cases[i].workers, cases[i].clients,

@@ -237,7 +237,7 @@ join_one(hand_t *h, ion_dir_entry_t *e, uint32_t n)
     *e = reg.entry;
     for (uint32_t i = 0; i < reg.others_count; i++) {
         ion_fabric_ctl_t dup = {
-            .type = ION_FABRIC_DUP, .dst = reg.others[i], .key = in.key
+            .type = ION_FABRIC_DUP, .conn = reg.others[i], .key = in.key
         };
         if (reg.others[i].slot != h->slot) {
             ION_IGNORE(ion_fabric_send_ctl(h->fab, reg.others[i].slot, &dup));
