@@ -68,8 +68,6 @@ const ion_directive_t ion_later_directives[] = {
         .doc = "Passed to the provider as it is."),
     ION_L(LIST, "derp.sources", LATER, NULL,
         .doc = "Where regions of the DERP map come from, merged in order."),
-    ION_L(PATH, "derp.mesh_key_file", LATER, NULL,
-        .doc = "File with the key that mesh peers share."),
     ION_L(LIST, "derp.mesh_with", LATER, NULL,
         .doc = "Relays of the same region to forward for."),
     ION_L(LIST, "derp.verify_client_urls", REFUSED, NULL,

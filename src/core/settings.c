@@ -150,6 +150,10 @@ const ion_directive_t ion_settings_directives[] = {
         .def = "ionscale Embedded DERP",
         .doc = "Name of the embedded region for people, up to 128 "
                "characters."),
+    ION_D(PATH, "derp.mesh_key_file", ion_settings_t, mesh_key_file,
+        .doc = "File with the key that the relays of a region share, 64 hex "
+               "digits; whoever presents it may watch clients, forward to "
+               "them and disconnect them. Missing: nobody may."),
     ION_D_END,
 };
 /* clang-format on */

@@ -94,6 +94,8 @@ struct ion_settings {
     uint64_t derp_region_id;
     const char *derp_region_code;
     const char *derp_region_name;
+
+    const char *mesh_key_file; /* derp.mesh_key_file; "" = no mesh */
 };
 
 /* The table behind the structure; ends with .name NULL. */

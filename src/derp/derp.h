@@ -46,6 +46,13 @@ typedef struct derp_conf {
 #define DERP_FABRIC_PATIENCE ION_MS(100)
 #define DERP_FABRIC_RETRY    ION_MS(1)
 
+#define DERP_MESH_KEY_LEN 32u
+/* A mesh member's: derp.write_timeout is for clients. */
+#define DERP_MESH_WRITE_TIMEOUT ION_SEC(30)
+/* A mesh member that has other workers told something waits so long while
+ * what they were told before has no room. */
+#define DERP_CONTROL_RETRY ION_MS(1)
+
 #define DERP_LOGIN_TIMEOUT    ION_SEC(10)
 #define DERP_KEEPALIVE        ION_SEC(60)
 #define DERP_KEEPALIVE_JITTER ION_SEC(5)
@@ -106,6 +113,11 @@ typedef enum derp_stat {
     DERP_STAT_PACKETS_SENT,
     DERP_STAT_RECEIVED_DISCO,
     DERP_STAT_RECEIVED_OTHER,
+    DERP_STAT_FORWARDED_IN,
+    DERP_STAT_FORWARDED_OUT,
+    DERP_STAT_MULTI_CREATED,
+    DERP_STAT_MULTI_DELETED,
+    DERP_STAT_DELETE_OTHER,
     DERP_STAT_GONE_DISCONNECTED,
     DERP_STAT_GONE_NOT_HERE,
     DERP_STAT_GOT_PING,

@@ -100,9 +100,11 @@ on_data(void *arg, const ion_fabric_data_t *data, const uint8_t *payload,
         .src = data->src,
         .src_seq = data->src_seq,
         .src_key = data->src_key,
-        .kind =
-            data->cls == DERP_KIND_DISCO ? DERP_KIND_DISCO : DERP_KIND_OTHER,
+        .kind = (data->cls & ~DERP_CLASS_FORWARDED) == DERP_KIND_DISCO
+                    ? DERP_KIND_DISCO
+                    : DERP_KIND_OTHER,
         .is_remote = true,
+        .is_forwarded = (data->cls & DERP_CLASS_FORWARDED) != 0,
     };
 
     if (to == NULL || len > DERP_MAX_PACKET) {
@@ -114,8 +116,8 @@ on_data(void *arg, const ion_fabric_data_t *data, const uint8_t *payload,
 
 /*
  * The reach of a connection that has left goes to another one of its key, or,
- * when there is none, its receivers hear that the key is gone. heir->conn was
- * the newest one when the question came up.
+ * when there is none and no link leads to the key, its receivers hear that the
+ * key is gone. heir->conn was the newest one when the question came up.
  */
 static void
 pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
@@ -128,6 +130,9 @@ pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
         s = derp_relay_session(w, heir->conn);
     }
     if (s == NULL && ion_dir_lookup(w->shm, &heir->key, &hit) == ION_OK) {
+        if ((hit.flags & ION_DIR_FORWARDER) != 0) {
+            return; /* all are told when it leaves */
+        }
         ctl.conn = hit.conn;
         if (hit.conn.slot != w->p->slot) {
             send_ctl(w, hit.conn.slot, &ctl);
@@ -143,6 +148,34 @@ pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
     ctl.conn = (ion_conn_id_t){ 0 };
     send_gone(w, &heir->mask, &ctl);
     gone_here(w, &heir->key, heir->seq);
+}
+
+static void
+kick_here(derp_worker_t *w, ion_conn_id_t conn)
+{
+    derp_session_t *s = derp_relay_session(w, conn);
+
+    if (s != NULL) {
+        DERP_LOG(s, ION_LOG_INFO, 0, "closing: a mesh member asked for it");
+        derp_session_close(s);
+    }
+}
+
+void
+derp_fabric_kick(derp_worker_t *w, const ion_key_t *key)
+{
+    ion_fabric_ctl_t ctl = { .type = ION_FABRIC_KICK, .key = *key };
+    ion_dir_kin_t kin;
+
+    ion_dir_kin(w->shm, key, &kin);
+    for (uint32_t i = 0; i < kin.count; i++) {
+        ctl.conn = kin.conns[i];
+        if (ctl.conn.slot == w->p->slot) {
+            kick_here(w, ctl.conn);
+        } else {
+            send_ctl(w, ctl.conn.slot, &ctl);
+        }
+    }
 }
 
 static void
@@ -165,10 +198,12 @@ on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
     case ION_FABRIC_HEIR:
         pass_reach(w, ctl);
         break;
+    case ION_FABRIC_KICK:
+        kick_here(w, ctl->conn);
+        break;
     case ION_FABRIC_PRESENT:
     case ION_FABRIC_LEFT:
     case ION_FABRIC_MARK:
-    case ION_FABRIC_KICK:
     default:
         break; /* nobody of this version sends or waits for these */
     }
@@ -227,6 +262,9 @@ derp_fabric_left(
         send_gone(w, reach, &ctl);
         gone_here(w, &left->key, left->seq);
         return;
+    }
+    if ((left->heir_flags & ION_DIR_FORWARDER) != 0) {
+        return; /* the key has only moved; all are told when it leaves */
     }
     ctl.conn = left->heir;
     if (left->heir.slot == w->p->slot) {

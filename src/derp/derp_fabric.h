@@ -6,7 +6,7 @@
  * Data from other workers, and the messages that follow registrations and
  * departures: DUP (you have a duplicate), HEIR (your connection of the key
  * inherits the reach of one that left), GONE (the key has left; interests end
- * here). shm/dir.h says when each is due.
+ * here). shm/dir.h says when each is due. KICK closes a connection.
  */
 #ifndef ION_DERP_DERP_FABRIC_H
 #define ION_DERP_DERP_FABRIC_H
@@ -16,6 +16,9 @@
 #include "shm/fabric.h"
 
 struct derp_worker;
+
+/* Class of a packet in a ring: its kind, and whether it was forwarded. */
+#define DERP_CLASS_FORWARDED 8u
 
 /* derp_fabric_sink -- the functions that take what a drain finds. */
 ion_fabric_sink_t derp_fabric_sink(struct derp_worker *w);
@@ -36,6 +39,13 @@ void derp_fabric_registered(derp_session_t *s, const ion_dir_reg_t *reg);
  */
 void derp_fabric_left(struct derp_worker *w, const ion_dir_left_t *left,
     const ion_slot_mask_t *reach);
+
+/*
+ * derp_fabric_kick -- close all connections of a key, on every worker.
+ *
+ * Errors: none; without one nothing happens.
+ */
+void derp_fabric_kick(struct derp_worker *w, const ion_key_t *key);
 
 /*
  * derp_fabric_suspect -- a packet armed a new interest in a key that may have

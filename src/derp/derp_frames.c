@@ -18,6 +18,7 @@
 
 #include "base/assert.h"
 #include "crypto/keys.h"
+#include "derp/derp_fabric.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_session.h"
 #include "derp/derp_worker.h"
@@ -44,6 +45,28 @@ handle_send_packet(
 
     memcpy(dst.b, p, sizeof(dst.b));
     derp_relay_packet(s, &dst, p + sizeof(dst.b), n - sizeof(dst.b), own);
+}
+
+/* A packet of another relay's client. */
+static void
+handle_forward_packet(derp_session_t *s, const uint8_t *p, size_t n)
+{
+    ion_key_t src, dst;
+
+    memcpy(src.b, p, sizeof(src.b));
+    memcpy(dst.b, p + sizeof(src.b), sizeof(dst.b));
+    derp_relay_forwarded(
+        s, &src, &dst, p + 2 * DERP_KEY_LEN, n - 2 * DERP_KEY_LEN);
+}
+
+static void
+handle_close_peer(derp_session_t *s, const uint8_t *p)
+{
+    ion_key_t key;
+
+    memcpy(key.b, p, sizeof(key.b));
+    DERP_LOG(s, ION_LOG_INFO, 0, "the mesh member disconnects a peer");
+    derp_fabric_kick(s->w, &key);
 }
 
 static void
@@ -91,6 +114,12 @@ handle(derp_session_t *s, const uint8_t *p, derp_packet_t **own)
         break;
     case DERP_FRAME_SEND_PACKET:
         handle_send_packet(s, p, s->st.frame_want, own);
+        break;
+    case DERP_FRAME_FORWARD_PACKET:
+        handle_forward_packet(s, p, s->st.frame_want);
+        break;
+    case DERP_FRAME_CLOSE_PEER:
+        handle_close_peer(s, p);
         break;
     case DERP_FRAME_NOTE_PREFERRED:
         handle_note_preferred(s, p[0] != 0);
@@ -173,6 +202,8 @@ wanted(const derp_header_t *frame)
 {
     switch (frame->type) {
     case DERP_FRAME_SEND_PACKET:
+    case DERP_FRAME_FORWARD_PACKET:
+    case DERP_FRAME_CLOSE_PEER:
     case DERP_FRAME_NOTE_PREFERRED:
     case DERP_FRAME_CLIENT_INFO:
         return frame->len;
@@ -191,7 +222,7 @@ frame_start(derp_session_t *s)
 
     s->st.flags |= DERP_STATE_IN_FRAME;
     note_activity(s);
-    rc = derp_frame_check(&s->st.frame, false);
+    rc = derp_frame_check(&s->st.frame, derp_session_is_mesh(s));
     if (rc == ION_UNSUPPORTED) {
         derp_count(s->w, DERP_STAT_UNKNOWN_FRAMES, 1);
         s->st.frame_want = 0;
@@ -229,11 +260,40 @@ login_start(derp_session_t *s)
     s->st.frame_want = frame->len;
 }
 
+/*
+ * A frame that makes us tell other workers something waits while what they
+ * were told before has no room, so that nobody can fill the list of what
+ * waits for them.
+ */
+static int64_t
+wait_for_workers(const derp_session_t *s)
+{
+    return s->st.frame.type == DERP_FRAME_CLOSE_PEER &&
+                   derp_session_is_mesh(s) && ion_fabric_is_behind(s->w->fabric)
+               ? (int64_t)DERP_CONTROL_RETRY
+               : 0;
+}
+
+/* How long the frame whose header is complete waits. */
+static int64_t
+wait_of(derp_session_t *s, ion_mono_t now)
+{
+    int64_t wait_ns = wait_for_workers(s);
+
+    if ((s->st.flags & DERP_STATE_HAS_RATE) == 0) {
+        return wait_ns;
+    }
+    wait_ns = ion_bucket_charge(
+        &s->st.rate, now, ION_MIN(s->st.frame.len, DERP_MAX_SEND));
+    derp_count(s->w, DERP_STAT_RATE_WAITED, wait_ns > 0 ? 1 : 0);
+    return wait_ns;
+}
+
 static void
 header_complete(derp_session_t *s)
 {
     ion_mono_t now = ion_loop_now(s->w->loop);
-    int64_t wait_ns = 0;
+    int64_t wait_ns;
 
     if (derp_header_parse(s->st.head, s->st.head_len, &s->st.frame) != ION_OK) {
         ION_UNREACHABLE(); /* five bytes are always a header */
@@ -242,12 +302,8 @@ header_complete(derp_session_t *s)
         login_start(s);
         return;
     }
-    if ((s->st.flags & DERP_STATE_HAS_RATE) != 0) {
-        wait_ns = ion_bucket_charge(
-            &s->st.rate, now, ION_MIN(s->st.frame.len, DERP_MAX_SEND));
-    }
+    wait_ns = wait_of(s, now);
     if (wait_ns > 0) {
-        derp_count(s->w, DERP_STAT_RATE_WAITED, 1);
         s->st.resume_at = now + (ion_mono_t)wait_ns;
         return;
     }
@@ -313,8 +369,15 @@ derp_input(derp_session_t *s, const uint8_t *p, size_t n)
 void
 derp_input_resume(derp_session_t *s)
 {
+    int64_t wait_ns;
+
     ION_ASSERT(s->phase == DERP_PHASE_LIVE);
     ION_ASSERT(s->st.resume_at != 0);
     s->st.resume_at = 0;
+    wait_ns = wait_for_workers(s);
+    if (wait_ns > 0) {
+        s->st.resume_at = ion_loop_now(s->w->loop) + (ion_mono_t)wait_ns;
+        return;
+    }
     frame_start(s);
 }

@@ -5,7 +5,8 @@
  *
  * The client proves its key by the box alone. It is registered, and so can be
  * found from every worker, before ServerInfo is written. A refusal is silent
- * on the wire, counted, and said in the log.
+ * on the wire, counted, and said in the log. A wrong mesh key is no reason to
+ * refuse: its owner is a client like others.
  */
 #include <string.h>
 
@@ -61,6 +62,19 @@ read_info(const uint8_t shared[ION_BOX_SHARED_LEN], derp_pool_t *pool,
     return rc;
 }
 
+/* What the client says about itself, and whether it knows the mesh key. */
+static void
+take_info(derp_session_t *s, derp_client_info_t *info)
+{
+    if (info->is_prober) {
+        s->st.flags |= DERP_STATE_PROBER;
+    }
+    if (info->has_mesh_key && derp_worker_is_mesh_key(s->w, info->mesh_key)) {
+        s->st.flags |= DERP_STATE_MESH;
+    }
+    explicit_bzero(info->mesh_key, sizeof(info->mesh_key));
+}
+
 static ion_err_t
 enter_directory(derp_session_t *s)
 {
@@ -73,6 +87,9 @@ enter_directory(derp_session_t *s)
     };
     ion_err_t rc;
 
+    if (derp_session_is_mesh(s)) {
+        in.flags |= ION_DIR_MESH;
+    }
     if ((s->st.flags & DERP_STATE_PROBER) != 0) {
         in.flags |= ION_DIR_PROBER;
     }
@@ -126,7 +143,8 @@ go_live(derp_session_t *s)
     derp_session_mark_dirty(s);
     derp_session_arm(s);
     derp_count(w, DERP_STAT_LOGIN_OK, 1);
-    DERP_LOG(s, ION_LOG_INFO, 0, "client logged in");
+    DERP_LOG(s, ION_LOG_INFO, 0,
+        derp_session_is_mesh(s) ? "mesh member logged in" : "client logged in");
 }
 
 void
@@ -157,9 +175,7 @@ derp_login_finish(derp_session_t *s, const uint8_t *p, size_t n)
                               "client's key, or is not the JSON it should be");
         return;
     }
-    if (info.is_prober) {
-        s->st.flags |= DERP_STATE_PROBER;
-    }
+    take_info(s, &info);
     rc = enter_directory(s);
     if (rc != ION_OK) {
         ion_box_wipe(shared);

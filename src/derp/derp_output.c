@@ -187,7 +187,12 @@ set_deadline(derp_session_t *s)
 {
     int64_t timeout_ms = derp_worker_conf(s->w)->write_timeout_ms;
 
-    if (timeout_ms > 0 && s->phase == DERP_PHASE_LIVE) {
+    if (s->phase != DERP_PHASE_LIVE) {
+        return;
+    }
+    if (derp_session_is_mesh(s)) {
+        s->st.write_due = ion_loop_now(s->w->loop) + DERP_MESH_WRITE_TIMEOUT;
+    } else if (timeout_ms > 0) {
         s->st.write_due = ion_loop_now(s->w->loop) + ION_MS(timeout_ms);
     }
 }

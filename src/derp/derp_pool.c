@@ -15,7 +15,8 @@
 
 /*
  * Sizes of whole blocks. The common WireGuard packet of a 1280 byte tunnel
- * fits the third; the last two are the largest packet and the largest login.
+ * fits the third; the last two are the largest packet, as a mesh member
+ * forwards it, and the largest login.
  */
 static const size_t block_sizes[] = {
     128,
@@ -23,7 +24,7 @@ static const size_t block_sizes[] = {
     2048,
     8192,
     32768,
-    sizeof(derp_packet_t) + DERP_HEADER_LEN + DERP_MAX_SEND,
+    sizeof(derp_packet_t) + DERP_HEADER_LEN + DERP_MAX_FORWARD,
     sizeof(derp_packet_t) + DERP_HEADER_LEN + DERP_MAX_CLIENT_INFO,
 };
 

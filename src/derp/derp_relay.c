@@ -117,6 +117,26 @@ is_seen(derp_session_t *to, ion_conn_id_t src)
 }
 
 /*
+ * The source of a forwarded packet is whatever the directory has for its key,
+ * seen now: when that leaves, this worker is told after what we see here. A
+ * key that the directory does not know cannot leave it.
+ */
+static void
+arm_forwarded(derp_session_t *to, const ion_key_t *key)
+{
+    derp_worker_t *w = to->w;
+    ion_dir_hit_t hit;
+
+    if (ion_dir_lookup(w->shm, key, &hit) != ION_OK || is_seen(to, hit.conn)) {
+        return;
+    }
+    if (derp_interests_add(w->interests, &to->receiver, key, hit.seq) != ION_OK)
+    {
+        to->seen[hit.conn.record % DERP_SEEN] = (ion_conn_id_t){ 0 };
+    }
+}
+
+/*
  * The receiver wants to hear when the source leaves. While the source's
  * connection lives nothing can end the interest, so having armed it once is
  * remembered; what ends interests clears that memory.
@@ -126,6 +146,10 @@ arm_interest(derp_session_t *to, const derp_delivery_t *d)
 {
     derp_worker_t *w = to->w;
 
+    if (d->is_forwarded) {
+        arm_forwarded(to, &d->src_key);
+        return;
+    }
     if (is_seen(to, d->src)) {
         return;
     }

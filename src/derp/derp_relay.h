@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "crypto/keys.h"
+#include "derp/derp_pool.h"
 #include "derp/derp_session.h"
 #include "shm/ids.h"
 
@@ -27,7 +28,8 @@ typedef struct derp_delivery {
     uint64_t src_seq; /* of the source when it sent */
     ion_key_t src_key;
     derp_kind_t kind;
-    bool is_remote; /* came over the fabric */
+    bool is_remote;    /* came over the fabric */
+    bool is_forwarded; /* src is the mesh member, not the source's own */
 } derp_delivery_t;
 
 /*
@@ -42,6 +44,16 @@ typedef struct derp_delivery {
  */
 void derp_relay_packet(derp_session_t *s, const ion_key_t *dst,
     const uint8_t *payload, size_t n, derp_packet_t **own);
+
+/*
+ * derp_relay_forwarded -- a mesh member forwarded a packet of another relay's
+ * client: deliver it to a client of ours, never to another mesh link.
+ *
+ * Shape:  as derp_relay_packet.
+ * Errors: none; what cannot be delivered is counted.
+ */
+void derp_relay_forwarded(derp_session_t *s, const ion_key_t *src,
+    const ion_key_t *dst, const uint8_t *payload, size_t n);
 
 /*
  * derp_relay_retry -- try again to pass on the packet that a session's input

@@ -13,6 +13,7 @@
  */
 #include <string.h>
 
+#include "derp/derp_fabric.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_worker.h"
 #include "proto/derp_frame.h"
@@ -21,7 +22,9 @@
 
 /* A packet on its way out of a session. */
 typedef struct outgoing {
+    ion_key_t src;
     ion_key_t dst;
+    bool is_forwarded; /* the session is a mesh member; src is not its key */
     derp_kind_t kind;
     const uint8_t *payload;
     size_t n;
@@ -95,8 +98,9 @@ relay_local(derp_session_t *s, const ion_dir_hit_t *hit, const outgoing_t *o)
     derp_delivery_t d = {
         .src = s->st.entry.conn,
         .src_seq = s->st.entry.seq,
-        .src_key = s->st.key,
+        .src_key = o->src,
         .kind = o->kind,
+        .is_forwarded = o->is_forwarded,
     };
 
     if (to == NULL) {
@@ -114,8 +118,9 @@ relay_remote(derp_session_t *s, const ion_dir_hit_t *hit, const outgoing_t *o)
         .dst = hit->conn,
         .src = s->st.entry.conn,
         .src_seq = s->st.entry.seq,
-        .src_key = s->st.key,
-        .cls = (uint8_t)o->kind,
+        .src_key = o->src,
+        .cls =
+            (uint8_t)(o->kind | (o->is_forwarded ? DERP_CLASS_FORWARDED : 0)),
     };
     ion_err_t rc = ion_fabric_send_data(w->fabric, &data, o->payload, o->n);
 
@@ -139,11 +144,15 @@ route(derp_session_t *s, outgoing_t *o)
 
     /* twice: a cached hit may lead to a worker that has died meanwhile */
     for (int i = 0; i < 2; i++) {
-        if (find(s, &o->dst, &hit) != ION_OK) {
+        if (find(s, &o->dst, &hit) != ION_OK ||
+            (o->is_forwarded && (hit.flags & ION_DIR_FORWARDER) != 0))
+        {
             break;
         }
         o->slot = hit.conn.slot;
-        ion_slot_mask_add(&s->st.reach, hit.conn.slot);
+        if (!o->is_forwarded) {
+            ion_slot_mask_add(&s->st.reach, hit.conn.slot);
+        }
         if (hit.conn.slot == s->w->p->slot) {
             relay_local(s, &hit, o);
             return ION_OK;
@@ -154,7 +163,10 @@ route(derp_session_t *s, outgoing_t *o)
         }
         forget(s, &o->dst);
     }
-    derp_count_drop(s->w, DERP_DROP_UNKNOWN_DEST, o->kind, o->n);
+    derp_count_drop(s->w,
+        o->is_forwarded ? DERP_DROP_UNKNOWN_DEST_ON_FWD
+                        : DERP_DROP_UNKNOWN_DEST,
+        o->kind, o->n);
     if (o->kind == DERP_KIND_DISCO) {
         not_here(s, &o->dst);
     }
@@ -189,9 +201,23 @@ keep_waiting(derp_session_t *s, const outgoing_t *o)
     packet->len = (uint32_t)(DERP_RECV_HEADER + o->n);
     packet->kind = (uint8_t)o->kind;
     s->waiting = packet;
+    s->waiting_src = o->is_forwarded ? o->src : (ion_key_t){ { 0 } };
     s->st.fabric_due = ion_loop_now(w->loop) + DERP_FABRIC_PATIENCE;
     ion_list_add_tail(&w->waiting, &s->wait);
     return true;
+}
+
+static void
+send_or_wait(derp_session_t *s, outgoing_t *o)
+{
+    s->st.traffic.packets_in++;
+    s->st.traffic.bytes_in += o->n;
+    if (route(s, o) == ION_OK) {
+        return;
+    }
+    if (ion_slot_mask_has(&s->w->stalled, o->slot) || !keep_waiting(s, o)) {
+        drop_full(s, o);
+    }
 }
 
 void
@@ -201,6 +227,7 @@ derp_relay_packet(derp_session_t *s, const ion_key_t *dst,
     derp_worker_t *w = s->w;
     bool is_disco = ion_packet_is_disco(payload, n);
     outgoing_t o = {
+        .src = s->st.key,
         .dst = *dst,
         .kind = is_disco ? DERP_KIND_DISCO : DERP_KIND_OTHER,
         .payload = payload,
@@ -212,14 +239,30 @@ derp_relay_packet(derp_session_t *s, const ion_key_t *dst,
     derp_count(w, DERP_STAT_BYTES_RECEIVED, n);
     derp_count(
         w, is_disco ? DERP_STAT_RECEIVED_DISCO : DERP_STAT_RECEIVED_OTHER, 1);
-    s->st.traffic.packets_in++;
-    s->st.traffic.bytes_in += n;
-    if (route(s, &o) == ION_OK) {
+    send_or_wait(s, &o);
+}
+
+void
+derp_relay_forwarded(derp_session_t *s, const ion_key_t *src,
+    const ion_key_t *dst, const uint8_t *payload, size_t n)
+{
+    outgoing_t o = {
+        .src = *src,
+        .dst = *dst,
+        .is_forwarded = true,
+        .kind =
+            ion_packet_is_disco(payload, n) ? DERP_KIND_DISCO : DERP_KIND_OTHER,
+        .payload = payload,
+        .n = n,
+    };
+
+    derp_count(s->w, DERP_STAT_FORWARDED_IN, 1);
+    /* RecvPacket has a source; nobody could answer this one */
+    if (ion_key_is_zero(src)) {
+        derp_count_drop(s->w, DERP_DROP_UNKNOWN_DEST_ON_FWD, o.kind, n);
         return;
     }
-    if (ion_slot_mask_has(&w->stalled, o.slot) || !keep_waiting(s, &o)) {
-        drop_full(s, &o);
-    }
+    send_or_wait(s, &o);
 }
 
 bool
@@ -227,7 +270,10 @@ derp_relay_retry(derp_session_t *s)
 {
     derp_worker_t *w = s->w;
     derp_packet_t *packet = s->waiting;
+    bool is_forwarded = !ion_key_is_zero(&s->waiting_src);
     outgoing_t o = {
+        .src = is_forwarded ? s->waiting_src : s->st.key,
+        .is_forwarded = is_forwarded,
         .kind = packet->kind,
         .payload = packet->frame + DERP_RECV_HEADER,
         .n = packet->len - DERP_RECV_HEADER,

@@ -122,7 +122,7 @@ derp_session_limit(derp_session_t *s)
 {
     ion_mono_t now = ion_loop_now(s->w->loop);
 
-    if (s->w->rate == 0) {
+    if (s->w->rate == 0 || derp_session_is_mesh(s)) {
         s->st.flags &= ~(uint32_t)DERP_STATE_HAS_RATE;
     } else {
         ion_bucket_init(&s->st.rate, s->w->rate, s->w->burst, now);
@@ -274,7 +274,10 @@ on_timer(ion_timer_t *timer)
     if (is_due(s->st.write_due, now)) {
         derp_count(s->w, DERP_STAT_WRITE_TIMEOUTS, 1);
         DERP_LOG(s, ION_LOG_INFO, 0,
-            "closing: the client took nothing within derp.write_timeout");
+            derp_session_is_mesh(s)
+                ? "closing: the mesh member took nothing within 30 s"
+                : "closing: the client took nothing within "
+                  "derp.write_timeout");
         derp_session_close(s);
         return;
     }

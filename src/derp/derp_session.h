@@ -39,7 +39,7 @@
 #include "shm/ids.h"
 
 #define DERP_SESSION_MAGIC 0x64657270u
-#define DERP_STATE_FORM    1u
+#define DERP_STATE_FORM    2u
 #define DERP_ROUTES        8u
 #define DERP_SEEN          4u
 
@@ -61,6 +61,7 @@ enum {
     DERP_STATE_KEEPALIVE_DUE = 1u << 5,
     DERP_STATE_HAS_RATE = 1u << 6,
     DERP_STATE_IN_FRAME = 1u << 7, /* header read, activity noted */
+    DERP_STATE_MESH = 1u << 8,     /* presented the mesh key */
 };
 
 /* The portable part: plain data, may be copied to another process. */
@@ -120,6 +121,7 @@ typedef struct derp_session {
     uint32_t held_pos;      /* bytes of held that are used up */
     derp_packet_t *waiting; /* packet that another worker's ring has no room
                                for; dst stands where the source key will */
+    ion_key_t waiting_src;  /* its source, if it was forwarded; else zero */
     ion_list_t wait;        /* of sessions that wait so */
     derp_route_t *routes;   /* DERP_ROUTES of them, once it has sent */
     derp_receiver_t receiver;
@@ -188,6 +190,14 @@ static inline bool
 derp_session_is_paused(const derp_session_t *s)
 {
     return s->st.resume_at != 0 || s->waiting != NULL;
+}
+
+/* derp_session_is_mesh -- it has presented the mesh key: it is admitted, not
+ * limited, and may watch, forward and disconnect.  Errors: none. */
+static inline bool
+derp_session_is_mesh(const derp_session_t *s)
+{
+    return (s->st.flags & DERP_STATE_MESH) != 0;
 }
 
 /*

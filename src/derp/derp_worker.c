@@ -251,6 +251,15 @@ derp_worker_secret(const derp_worker_t *w)
     return key;
 }
 
+bool
+derp_worker_is_mesh_key(const derp_worker_t *w, const uint8_t key[32])
+{
+    const ion_blob_t *blob = ion_cycle_blob(w->p->cycle, "mesh.key");
+
+    return blob != NULL && blob->len == DERP_MESH_KEY_LEN &&
+           ion_memeq(blob->p, key, DERP_MESH_KEY_LEN);
+}
+
 static ion_err_t
 public_key_of(const ion_cycle_t *cycle, ion_key_t *out, ion_errtext_t *err)
 {

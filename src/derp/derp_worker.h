@@ -102,6 +102,14 @@ derp_worker_t *derp_worker_of(ion_process_t *p);
 /* derp_worker_secret -- the server's key; borrowed, never kept. */
 const ion_secret_key_t *derp_worker_secret(const derp_worker_t *w);
 
+/*
+ * derp_worker_is_mesh_key -- is this the mesh key in force?
+ *
+ * Shape:  takes the same time whatever the answer is; false without a key.
+ * Errors: none.
+ */
+bool derp_worker_is_mesh_key(const derp_worker_t *w, const uint8_t key[32]);
+
 /* derp_worker_conf -- the configuration in force; never kept. */
 const derp_conf_t *derp_worker_conf(const derp_worker_t *w);
 

@@ -1,6 +1,6 @@
 /*
- * bundle_secrets.c -- the relay's key and the certificate: read, checked, or
- * made once and kept in state_dir.
+ * bundle_secrets.c -- the relay's key, the certificate and the mesh key: read,
+ * checked, or made once and kept in state_dir.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
@@ -26,6 +26,7 @@
 
 #define PEM_MAX      (256u * 1024u)
 #define RENEW_BEFORE (30 * 24 * 3600)
+#define MESH_KEY_LEN 32u
 
 typedef struct {
     char *cert;
@@ -148,6 +149,44 @@ add_relay_key(const bundle_maker_t *maker, bundle_t *b, ion_sb_t *lines)
     rc = bundle_blob(b, "derp.key", ION_ROLE_WORKER, true,
         (ion_str_t){ (const char *)secret.b, sizeof(secret.b) });
     ion_secret_key_wipe(&secret);
+    return rc;
+}
+
+/* The key that the relays of a region share. */
+static ion_err_t
+add_mesh_key(bundle_t *b, ion_sb_t *lines)
+{
+    const char *path = b->settings->mesh_key_file;
+    ion_errtext_t why = { "" };
+    char where[BUNDLE_WHERE];
+    uint8_t key[MESH_KEY_LEN];
+    bool is_set = false;
+    char *text = NULL;
+    size_t n = 0;
+    ion_err_t rc;
+    if (path[0] == '\0') {
+        return ION_OK;
+    }
+    (void)bundle_where(b, "derp.mesh_key_file", where); /* where */
+    rc = ion_file_read(path, ION_KEY_FILE_MAX, &text, &n, &why);
+    if (rc != ION_OK) {
+        ion_sb_addf(lines, "%sderp.mesh_key_file: cannot read %s: %s\n", where,
+            path, why.msg);
+        return rc == ION_NOMEM ? rc : ION_DENIED;
+    }
+    rc = ion_mesh_key_parse_file((ion_str_t){ text, n }, key, &is_set);
+    explicit_bzero(text, n);
+    free(text);
+    if (rc != ION_OK || !is_set) {
+        ion_sb_addf(lines,
+            "%sderp.mesh_key_file: %s is not a mesh key, which is 64 hex "
+            "digits that are not all 0: `ionscale genkey` writes one\n",
+            where, path);
+        return ION_DENIED;
+    }
+    rc = bundle_blob(b, "mesh.key", ION_ROLE_WORKER, true,
+        (ion_str_t){ (const char *)key, sizeof(key) });
+    explicit_bzero(key, sizeof(key));
     return rc;
 }
 
@@ -428,8 +467,9 @@ bundle_secrets(bundle_maker_t *maker, bundle_t *b, const bundle_public_t *pub,
 {
     ion_err_t key = add_relay_key(maker, b, lines);
     ion_err_t cert = add_cert(maker, b, pub, lines);
-    if (key != ION_OK || cert != ION_OK) {
-        return key != ION_OK ? key : cert;
+    ion_err_t mesh = add_mesh_key(b, lines);
+    if (key != ION_OK || cert != ION_OK || mesh != ION_OK) {
+        return key != ION_OK ? key : cert != ION_OK ? cert : mesh;
     }
     return add_facts(maker, b);
 }

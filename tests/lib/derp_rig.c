@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -121,11 +122,14 @@ derp_rig_init(derp_rig_t *rig, size_t workers, const char *yaml)
     ION_ASSERT(ion_shm_create(&geometry, &rig->master) == ION_OK);
     derp_rig_keys(0, &rig->secret, &rig->public);
     rig->conf = load_conf(yaml);
-    strcpy(rig->blob.name, "derp.key");
-    rig->blob.p = rig->secret.b;
-    rig->blob.len = sizeof(rig->secret.b);
+    strcpy(rig->blob[0].name, "derp.key");
+    rig->blob[0].p = rig->secret.b;
+    rig->blob[0].len = sizeof(rig->secret.b);
+    strcpy(rig->blob[1].name, "mesh.key");
+    rig->blob[1].p = rig->mesh_key;
+    rig->blob[1].len = sizeof(rig->mesh_key);
     rig->cycle.conf = rig->conf;
-    rig->cycle.blobs = &rig->blob;
+    rig->cycle.blobs = rig->blob;
     rig->cycle.blob_count = 1;
     while (rig->count < workers) {
         (void)derp_rig_start(rig);
@@ -193,6 +197,29 @@ derp_rig_reload(derp_rig_t *rig, const char *yaml)
         }
     }
     ion_conf_free(&old);
+}
+
+void
+derp_rig_mesh_key(derp_rig_t *rig, uint8_t byte)
+{
+    memset(rig->mesh_key, byte, sizeof(rig->mesh_key));
+    rig->cycle.blob_count = byte == 0 ? 1 : 2;
+}
+
+bool
+derp_rig_login_mesh(derp_rig_t *rig, derp_rig_client_t *c, size_t worker,
+    uint32_t seed, uint8_t byte)
+{
+    uint8_t key[DERP_MESH_KEY_LEN];
+    char hex[2 * DERP_MESH_KEY_LEN];
+    char json[160];
+
+    memset(key, byte, sizeof(key));
+    ion_hex_encode(hex, key, sizeof(key));
+    (void)snprintf(json, sizeof(json),
+        "{\"meshKey\":\"%.*s\",\"version\":2,\"CanAckPings\":false}",
+        (int)sizeof(hex), hex);
+    return derp_rig_login_as(rig, c, worker, seed, json);
 }
 
 void
@@ -398,6 +425,25 @@ derp_rig_packet(
         memcpy(payload + DERP_KEY_LEN, p, n);
     }
     ok = derp_rig_send(c, DERP_FRAME_SEND_PACKET, payload, DERP_KEY_LEN + n);
+    free(payload);
+    return ok;
+}
+
+bool
+derp_rig_forward(derp_rig_client_t *c, const ion_key_t *src,
+    const ion_key_t *dst, const void *p, size_t n)
+{
+    uint8_t *payload = malloc(2 * DERP_KEY_LEN + n);
+    bool ok;
+
+    ION_ASSERT(payload != NULL);
+    memcpy(payload, src->b, DERP_KEY_LEN);
+    memcpy(payload + DERP_KEY_LEN, dst->b, DERP_KEY_LEN);
+    if (n > 0) {
+        memcpy(payload + 2 * DERP_KEY_LEN, p, n);
+    }
+    ok = derp_rig_send(
+        c, DERP_FRAME_FORWARD_PACKET, payload, 2 * DERP_KEY_LEN + n);
     free(payload);
     return ok;
 }

@@ -45,7 +45,8 @@ typedef struct derp_rig {
     ion_shm_t *master;
     ion_conf_t *conf;
     ion_cycle_t cycle;
-    ion_blob_t blob;
+    ion_blob_t blob[2]; /* the server's key; the mesh key, if there is one */
+    uint8_t mesh_key[DERP_MESH_KEY_LEN];
     ion_secret_key_t secret;
     ion_key_t public;
     size_t count;
@@ -96,6 +97,13 @@ bool derp_rig_retired(derp_rig_t *rig, size_t worker);
 /* Change the configuration in force, as a reload does. */
 void derp_rig_reload(derp_rig_t *rig, const char *yaml);
 
+/* The mesh key from now on is 32 times this byte; 0: there is none. */
+void derp_rig_mesh_key(derp_rig_t *rig, uint8_t byte);
+
+/* Log in with such a mesh key; false: was not let in. */
+bool derp_rig_login_mesh(derp_rig_t *rig, derp_rig_client_t *c, size_t worker,
+    uint32_t seed, uint8_t byte);
+
 /* Turn until nothing happens; the same after moving the clock. */
 void derp_rig_turn(derp_rig_t *rig);
 void derp_rig_advance(derp_rig_t *rig, uint64_t ns);
@@ -130,6 +138,10 @@ bool derp_rig_write(derp_rig_client_t *c, const void *p, size_t n);
 
 /* One frame to the relay. */
 bool derp_rig_send(derp_rig_client_t *c, uint8_t type, const void *p, size_t n);
+
+/* A ForwardPacket frame. */
+bool derp_rig_forward(derp_rig_client_t *c, const ion_key_t *src,
+    const ion_key_t *dst, const void *p, size_t n);
 
 /* A SendPacket frame. */
 bool derp_rig_packet(

@@ -393,7 +393,7 @@ test_reload_keeps_the_server_key(void **state)
     assert_int_equal(derp_module.prepare(p, 0, &next, &err), ION_NOTFOUND);
     assert_non_null(strstr(err.msg, "no server key"));
     derp_rig_keys(77, &other, &public);
-    blob = rig.blob;
+    blob = rig.blob[0];
     blob.p = other.b;
     next.blobs = &blob;
     next.blob_count = 1;

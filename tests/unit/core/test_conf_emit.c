@@ -127,6 +127,7 @@ test_text(void **state)
                                  "    region_id: 1000\n"
                                  "    region_code: ionscale\n"
                                  "    region_name: ionscale Embedded DERP\n"
+                                 "  mesh_key_file: \"\"\n"
                                  "  deep:\n"
                                  "    list:\n"
                                  "    - x\n"

@@ -22,6 +22,7 @@
 #include "main/bundle.h"
 #include "main/conf_tables.h"
 #include "main/tickets.h"
+#include "os/memfd.h"
 #include "os/sock.h"
 
 typedef struct {
@@ -336,6 +337,87 @@ new_ticket_keys_change_nothing_else(void **state)
     bundle_free(&b);
 }
 
+static const bundle_blob_t *
+blob_of(const bundle_t *b, const char *name)
+{
+    for (size_t i = 0; i < b->blob_count; i++) {
+        if (strcmp(b->blobs[i].name, name) == 0) {
+            return &b->blobs[i];
+        }
+    }
+    return NULL;
+}
+
+/* T62: the digits in either case, blanks around them, and nothing else. */
+static void
+test_t62_mesh_key_file(void **state)
+{
+    static const char hex[] = "0123456789abcdef0123456789ABCDEF"
+                              "0123456789abcdef0123456789abcdef";
+    static const char zeros[] = "00000000000000000000000000000000"
+                                "00000000000000000000000000000000";
+    static const struct {
+        const char *before;
+        int digits;
+        const char *behind;
+        bool good;
+    } cases[] = {
+        { "", 64, "", true },
+        { "  ", 64, "\n", true },
+        { "\t", 64, " \r\n\n", true },
+        { "", 63, "", false },
+        { "", 64, "0", false },
+        { "", 64, "\n0", false },
+        { "badf00d", 0, "", false },
+        { "", 0, zeros, false },
+        { "", 0, "", false },
+    };
+    rig_t *r = *state;
+    char path[128], yaml[512];
+    (void)snprintf(path, sizeof(path), "%s/mesh", r->dir);
+    (void)snprintf(
+        yaml, sizeof(yaml), "%sderp: {mesh_key_file: %s}\n", base, path);
+    for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
+        bundle_t *b = NULL;
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fprintf(f, "%s%.*s%s", cases[i].before, cases[i].digits,
+                        hex, cases[i].behind) >= 0);
+        assert_int_equal(fclose(f), 0);
+        ion_sb_reset(&r->lines);
+        assert_int_equal(
+            make(r, yaml, NULL, &b), cases[i].good ? ION_OK : ION_DENIED);
+        if (cases[i].good) {
+            const bundle_blob_t *blob = blob_of(b, "mesh.key");
+            char *bytes = NULL;
+            size_t n = 0;
+            assert_non_null(blob);
+            assert_true(blob->is_secret);
+            assert_int_equal(blob->roles, ION_ROLE_WORKER);
+            assert_int_equal(ion_memfd_read(blob->fd, 64, &bytes, &n), ION_OK);
+            assert_int_equal(n, 32);
+            assert_int_equal((uint8_t)bytes[0], 0x01);
+            assert_int_equal((uint8_t)bytes[15], 0xef);
+            free(bytes);
+        } else {
+            assert_non_null(strstr(r->lines.p, "derp.mesh_key_file: "));
+            assert_non_null(strstr(r->lines.p, path));
+            assert_non_null(strstr(r->lines.p, "64 hex digits"));
+            assert_null(strstr(r->lines.p, "0123456789"));
+        }
+        bundle_free(&b);
+    }
+    (void)unlink(path);
+    /* a file that is not there; and no file wanted: no key */
+    bundle_t *b = NULL;
+    ion_sb_reset(&r->lines);
+    assert_int_equal(make(r, yaml, NULL, &b), ION_DENIED);
+    assert_non_null(strstr(r->lines.p, "derp.mesh_key_file: cannot read"));
+    b = must_make(r, base, NULL);
+    assert_null(blob_of(b, "mesh.key"));
+    bundle_free(&b);
+}
+
 int
 main(void)
 {
@@ -350,6 +432,7 @@ main(void)
         CASE(a_new_name_makes_a_new_certificate_an_address_does_not),
         CASE(a_broken_key_file_is_never_replaced),
         CASE(a_dry_run_writes_nothing),
+        CASE(test_t62_mesh_key_file),
         CASE(new_ticket_keys_change_nothing_else),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
