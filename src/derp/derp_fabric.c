@@ -19,6 +19,7 @@
 #include "shm/fabric.h"
 #include "shm/shm.h"
 
+#define KICKED        "a mesh member asked for it"
 #define DRAIN_BUDGET  ((size_t)1024 * 1024) /* bytes per turn */
 #define WALK_BUDGET   ((size_t)2048)        /* keys per turn */
 #define SUSPECTS_MAX  ((size_t)65536)
@@ -150,32 +151,23 @@ pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
     gone_here(w, &heir->key, heir->seq);
 }
 
-static void
-kick_here(derp_worker_t *w, ion_conn_id_t conn)
-{
-    derp_session_t *s = derp_relay_session(w, conn);
-
-    if (s != NULL) {
-        DERP_LOG(s, ION_LOG_INFO, 0, "closing: a mesh member asked for it");
-        derp_session_close(s);
-    }
-}
-
 void
 derp_fabric_kick(derp_worker_t *w, const ion_key_t *key)
 {
     ion_fabric_ctl_t ctl = { .type = ION_FABRIC_KICK, .key = *key };
+    ion_slot_mask_t told = { { 0 } };
     ion_dir_kin_t kin;
 
     ion_dir_kin(w->shm, key, &kin);
     for (uint32_t i = 0; i < kin.count; i++) {
         ctl.conn = kin.conns[i];
-        if (ctl.conn.slot == w->p->slot) {
-            kick_here(w, ctl.conn);
-        } else {
+        if (ctl.conn.slot != w->p->slot &&
+            !ion_slot_mask_has(&told, ctl.conn.slot)) {
+            ion_slot_mask_add(&told, ctl.conn.slot);
             send_ctl(w, ctl.conn.slot, &ctl);
         }
     }
+    (void)derp_relay_close_key(w, key, KICKED);
 }
 
 static void
@@ -199,7 +191,7 @@ on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
         pass_reach(w, ctl);
         break;
     case ION_FABRIC_KICK:
-        kick_here(w, ctl->conn);
+        (void)derp_relay_close_key(w, &ctl->key, KICKED);
         break;
     case ION_FABRIC_PRESENT:
     case ION_FABRIC_LEFT:

@@ -31,6 +31,28 @@ derp_relay_session(const derp_worker_t *w, ion_conn_id_t conn)
     return s;
 }
 
+uint32_t
+derp_relay_close_key(derp_worker_t *w, const ion_key_t *key, const char *why)
+{
+    ion_dir_kin_t kin;
+    uint32_t closed = 0;
+
+    ion_dir_kin(w->shm, key, &kin);
+    for (uint32_t i = 0; i < kin.count; i++) {
+        derp_session_t *s = NULL;
+
+        if (kin.conns[i].slot == w->p->slot) {
+            s = derp_relay_session(w, kin.conns[i]);
+        }
+        if (s != NULL) {
+            DERP_LOG(s, ION_LOG_INFO, 0, "closing: %s", why);
+            derp_session_close(s);
+            closed++;
+        }
+    }
+    return closed;
+}
+
 void
 derp_relay_peer_gone(
     derp_session_t *to, const ion_key_t *key, derp_gone_reason_t reason)

@@ -83,6 +83,16 @@ derp_session_t *derp_relay_session(
     const struct derp_worker *w, ion_conn_id_t conn);
 
 /*
+ * derp_relay_close_key -- close all connections of a key on this worker.
+ *
+ * Shape:  why ends the log line "closing: ..." of each; returns how many
+ *         there were.
+ * Errors: none.
+ */
+uint32_t derp_relay_close_key(
+    struct derp_worker *w, const ion_key_t *key, const char *why);
+
+/*
  * derp_relay_peer_gone -- queue a PeerGone frame behind what is queued.
  *
  * Errors: none; without memory the notice is lost.

@@ -47,16 +47,16 @@ typedef enum ion_fabric_type {
     ION_FABRIC_PRESENT = 4, /* conn, key: a client of mine is there */
     ION_FABRIC_LEFT = 5,    /* conn, key: a client of mine has left */
     ION_FABRIC_MARK = 6,    /* reserved: moving sessions */
-    ION_FABRIC_KICK = 7,    /* conn: yours; close it */
+    ION_FABRIC_KICK = 7,    /* key: close your connections of it */
 } ion_fabric_type_t;
 
 typedef struct ion_fabric_ctl {
     ion_fabric_type_t type;
-    ion_conn_id_t conn; /* DUP, KICK: the receiver's; PRESENT, LEFT: the
+    ion_conn_id_t conn; /* DUP: the receiver's; PRESENT, LEFT: the
                            sender's; else none, and not sent */
     uint64_t seq;
     ion_key_t key;
-    ion_slot_mask_t mask; /* GONE, HEIR: reach of the one that left */
+    ion_slot_mask_t mask; /* HEIR: reach of the one that left */
 } ion_fabric_ctl_t;
 
 typedef struct ion_fabric_data {

@@ -121,13 +121,13 @@ test_text(void **state)
     assert_non_null(strstr(sb.p, "logging:\n  level: warn\n"));
     assert_non_null(strstr(sb.p, "\nnone: []\n"));
     assert_non_null(strstr(sb.p, "derp:\n"
+                                 "  mesh_key_file: \"\"\n"
                                  "  send_queue: 32\n"
                                  "  server:\n"
                                  "    disabled: false\n"
                                  "    region_id: 1000\n"
                                  "    region_code: ionscale\n"
                                  "    region_name: ionscale Embedded DERP\n"
-                                 "  mesh_key_file: \"\"\n"
                                  "  deep:\n"
                                  "    list:\n"
                                  "    - x\n"

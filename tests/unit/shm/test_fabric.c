@@ -177,30 +177,24 @@ test_control(void **state)
     assert_int_equal(got.last_ctl.seq, 2);
     assert_int_equal(got.last_ctl.mask.w[0], 0x85);
 
-    /* whose connection is meant: PRESENT, LEFT of the sender, KICK of ours */
-    static const struct {
-        ion_fabric_type_t type;
-        uint8_t slot;
-    } of[] = {
-        { ION_FABRIC_PRESENT, B },
-        { ION_FABRIC_LEFT, B },
-        { ION_FABRIC_KICK, C },
-    };
+    /* connections of the sender */
+    static const ion_fabric_type_t of[] = { ION_FABRIC_PRESENT,
+        ION_FABRIC_LEFT };
     for (size_t i = 0; i < ION_ARRAY_LEN(of); i++) {
-        ion_fabric_ctl_t ctl = { .type = of[i].type,
+        ion_fabric_ctl_t ctl = { .type = of[i],
             .seq = 3 + i,
-            .conn = { 11, 13, of[i].slot },
+            .conn = { 11, 13, B },
             .key = shm_rig_key(3) };
         assert_int_equal(ion_fabric_send_ctl(fab[B], C, &ctl), ION_OK);
         ion_fabric_flush(fab[B]);
         drain(C);
-        assert_int_equal(got.last_ctl.type, of[i].type);
+        assert_int_equal(got.last_ctl.type, of[i]);
         assert_true(ion_conn_id_eq(got.last_ctl.conn, ctl.conn));
         assert_memory_equal(&got.last_ctl.key, &ctl.key, sizeof(ctl.key));
     }
 
     /* to all of a mask: not to ourselves, not to nobody */
-    ion_fabric_ctl_t gone = { .type = ION_FABRIC_GONE, .seq = 6 };
+    ion_fabric_ctl_t gone = { .type = ION_FABRIC_GONE, .seq = 5 };
     ion_slot_mask_t mask = { .w = { 0x7f, 0 } };
     got.ctls = 0;
     assert_int_equal(ion_fabric_send_ctl_mask(fab[A], &mask, &gone), 2);
@@ -367,7 +361,6 @@ test_corrupt(void **state)
         { 2 | 1 << 8, 64, { 0 } },           /* DUP of no connection */
         { 2 | 4 << 8, 64, { 0 } },           /* PRESENT of none */
         { 2 | 5 << 8, 64, { [10] = 2000, [12] = 1 } }, /* LEFT of none */
-        { 2 | 7 << 8, 64, { [12] = 2 } },     /* KICK of a life that is even */
         { 2 | 8 << 8, 64, { [12] = 1 } },     /* no such control type */
         { 2 | 3 << 8, 64, { [10] = 0x100 } }, /* HEIR of slot 8 */
         { 2 | 3 << 8, 64, { [13] = 1 } },     /* HEIR of slot 96 */
