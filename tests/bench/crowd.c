@@ -50,6 +50,7 @@ typedef struct seat {
     state_t state;
     SSL *ssl;
     ion_mono_t due;
+    ion_mono_t begun;
     unsigned number; /* which login it is */
     uint32_t skip;   /* bytes of a frame that are still to come */
     uint8_t head[DERP_HEADER_LEN];
@@ -198,6 +199,7 @@ start(crowd_t *c, seat_t *s, ion_mono_t due)
     memset(s, 0, sizeof(*s));
     s->state = CONNECTING;
     s->due = due;
+    s->begun = ion_mono_now();
     s->number = c->started++;
     c->flying++;
     if (!dial(c, s) || epoll_ctl(c->epoll, EPOLL_CTL_ADD, s->fd, &ev) != 0) {
@@ -347,7 +349,7 @@ give_up_late_ones(crowd_t *c, ion_mono_t now)
 {
     for (unsigned i = 0; i < c->seat_count; i++) {
         seat_t *s = &c->seats[i];
-        if (s->state != FREE && s->state != IN && now - s->due > PATIENCE) {
+        if (s->state != FREE && s->state != IN && now - s->begun > PATIENCE) {
             errno = ETIMEDOUT;
             fail(c, s, "too late");
         }
@@ -392,6 +394,7 @@ log_in_all(crowd_t *c)
             start(c, free_seat(c), due);
         }
         turn(c, 1);
+        now = ion_mono_now();
         if (now - checked > ION_SEC(1)) {
             give_up_late_ones(c, now);
             checked = now;
