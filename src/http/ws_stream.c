@@ -166,11 +166,20 @@ static ion_err_t
 ws_write(ion_stream_t *s, const void *p, size_t n)
 {
     ws_stream_t *ws = ws_of(s);
+    const uint8_t *bytes = p;
+    ion_err_t rc = ION_OK;
 
     if (ws->is_closing) {
         return ION_CLOSED;
     }
-    return write_frame(ws, WS_BINARY, p, n);
+    while (n > 0 && rc == ION_OK) {
+        size_t part = ION_MIN(n, (size_t)HTTP_WS_MESSAGE);
+
+        rc = write_frame(ws, WS_BINARY, bytes, part);
+        bytes += part;
+        n -= part;
+    }
+    return rc;
 }
 
 static ion_err_t

@@ -21,6 +21,8 @@
 #include "core/log.h"
 #include "event/stream.h"
 
+/* Payload bytes of a message of ours; clients refuse ones above 32 KiB. */
+#define HTTP_WS_MESSAGE 16384u
 /* How long, and for how many bytes, the client's Close is waited for. */
 #define HTTP_WS_LINGER       ION_SEC(5)
 #define HTTP_WS_LINGER_BYTES ((size_t)4 * 1024 * 1024)
