@@ -114,7 +114,7 @@ descend(walk_t *w, const char *name)
     {
         if (w->trust != TRUST_NONE) {
             (void)snprintf(w->culprit, sizeof(w->culprit),
-                "the link %s belongs to uid %u", name, st.st_uid);
+                "the link %.64s belongs to uid %u", name, st.st_uid);
             w->trust = TRUST_NONE;
         }
         errno = ELOOP;
