@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import resource
 import statistics
 import subprocess
@@ -30,6 +31,9 @@ class Bench:
         self.options = options
         self.server_core, self.load_core = cores
         self.kinds = [servers.Ionscale]
+        if options.other:
+            servers.Other.binary = options.other
+            self.kinds.append(servers.Other)
         if options.derper:
             servers.Derper.binary = options.derper
             self.kinds.append(servers.Derper)
@@ -92,7 +96,7 @@ class Bench:
         for number in range(self.options.rounds):
             for case in cases:
                 kinds = [kind for kind in self.kinds
-                         if kind is servers.Ionscale or not case.is_own]
+                         if kind is not servers.Derper or not case.is_own]
                 shift = number % len(kinds)
                 for kind in kinds[shift:] + kinds[:shift]:
                     result = self.measure(case, kind)
@@ -143,12 +147,40 @@ def short(value):
     return f"{value:.3g}"
 
 
+def compare(ours, theirs):
+    """The ratios of each round, their median, and their range as text."""
+    ratios = [ours[number] / theirs[number] for number in ours
+              if theirs.get(number)]
+    span = (f" ({min(ratios):.3g}-{max(ratios):.3g})"
+            if len(ratios) > 1 else "")
+    return ratios, statistics.median(ratios) if ratios else None, span
+
+
+def other_table(bench, cases):
+    """What changed between two builds of ours, each beside derper too."""
+    lines = ["", "| load | figure | ionscale | other build | ratio "
+             "| ionscale by derper | other by derper |",
+             "| --- | --- | ---: | ---: | --- | --- | --- |"]
+    for case in cases:
+        for figure in case.figures:
+            ours, other, theirs = (
+                bench.values(case, figure, name)
+                for name in ("ionscale", "other", "derper"))
+            _, ratio, span = compare(ours, other)
+            cells = [case.text, figure.unit,
+                     short(statistics.median(ours.values())),
+                     short(statistics.median(other.values())),
+                     short(ratio) + span,
+                     short(compare(ours, theirs)[1]),
+                     short(compare(other, theirs)[1])]
+            lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
 def row(bench, case, figure):
     ours = bench.values(case, figure, "ionscale")
     theirs = bench.values(case, figure, "derper")
-    ratios = [ours[number] / theirs[number] for number in ours
-              if theirs.get(number)]
-    ratio = statistics.median(ratios) if ratios else None
+    ratios, ratio, span = compare(ours, theirs)
     reached = figure.reached(ratio)
     entry = {
         "case": case.name, "text": case.text, "figure": figure.key,
@@ -159,8 +191,6 @@ def row(bench, case, figure):
         if ratios else None,
         "target": figure.target, "best": figure.best, "reached": reached,
     }
-    span = (f" ({min(ratios):.2g}-{max(ratios):.2g})"
-            if len(ratios) > 1 else "")
     sign = "<=" if figure.best == "low" else ">="
     goal = "" if figure.target is None else f"{sign} {figure.target:g}"
     if reached is not None:
@@ -207,6 +237,8 @@ def report(bench, cases):
         "| load | figure | ionscale | derper | ratio | target |",
         "| --- | --- | ---: | ---: | ---: | --- |",
         *(text for _, text in rows), *doubts(bench)]
+    if bench.options.other:
+        lines += other_table(bench, cases)
     os.makedirs(bench.options.out, exist_ok=True)
     table = "\n".join(lines) + "\n"
     with open(os.path.join(bench.options.out, "table.md"), "w") as out:
@@ -224,6 +256,7 @@ def parse():
     parser.add_argument("--load", required=True, help="the generator")
     parser.add_argument("--out", required=True, help="folder for results")
     parser.add_argument("--derper", help="upstream's program")
+    parser.add_argument("--other", help="another build of ours")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--duration", type=int, default=3)
     parser.add_argument("pattern", nargs="?", default="")
@@ -236,7 +269,7 @@ def main():
     if len(cores) < 2:
         raise SystemExit("bench: two processors are needed, one for the "
                          "server and one for the generator")
-    cases = [case for case in CASES if options.pattern in case.name]
+    cases = [case for case in CASES if re.search(options.pattern, case.name)]
     if not cases:
         raise SystemExit(f"bench: no case with {options.pattern!r}; there "
                          "are " + " ".join(case.name for case in CASES))

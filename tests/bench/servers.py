@@ -42,13 +42,15 @@ class Pinned(daemon.Daemon):
     """Our daemon on one processor."""
 
     core = 0
+    binary = daemon.BINARY
 
     def command(self):
-        return pinned(self.core, *super().command())
+        return pinned(self.core, self.binary, *super().command()[1:])
 
 
 class Ionscale:
     name = "ionscale"
+    binary = daemon.BINARY
 
     def __init__(self, core, netns, workers):
         self.daemon = Pinned(
@@ -56,6 +58,7 @@ class Ionscale:
              "stun_listen_addr": f"{ADDRESS}:{STUN_PORT}"},
             workers=workers, netns=netns)
         self.daemon.core = core
+        self.daemon.binary = self.binary
 
     def __enter__(self):
         self.daemon.start()
@@ -71,6 +74,12 @@ class Ionscale:
         """The worker of every client, by its key in hex."""
         return {item["key"].partition(":")[2]: item["worker"]
                 for item in self.daemon.derp_list()}
+
+
+class Other(Ionscale):
+    """Another build of ours, to compare a change with what was before."""
+
+    name = "other"
 
 
 class Derper:
