@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/bytes.h"
 #include "event/bufpool.h"
 #include "tls/tls_int.h"
 
 #define RECORD_MAX    16384
+#define RECORD_HEAD   5u
 #define RECV_MIN      4096
 #define BIO_TYPE_OURS (BIO_TYPE_SOURCE_SINK | 0x7e)
 /*
@@ -43,7 +45,10 @@ typedef struct tls_stream {
     size_t stash_len;
     ion_err_t ended; /* ION_OK, or why nothing more can be read */
     bool is_ready;
-    bool is_broken; /* output or library failed: no close_notify */
+    bool is_partial;    /* the library may hold the beginning of a record */
+    bool has_pending;   /* the library holds data that buf had no room for */
+    bool keeps_buffers; /* SSL_MODE_RELEASE_BUFFERS is off */
+    bool is_broken;     /* output or library failed: no close_notify */
     bool is_finished;
     unsigned late_steps;
     const char *reason;
@@ -168,6 +173,16 @@ end_with(tls_stream_t *ts, ion_err_t rc)
     return ts->ended;
 }
 
+/* The library looks at its error queue after a failure: nothing may stand in
+ * it that is older than the call. Looking is cheaper than clearing. */
+static void
+clear_errors(void)
+{
+    if (ERR_peek_error() != 0) {
+        ERR_clear_error();
+    }
+}
+
 /* What a failed library call means for the stream. */
 static ion_err_t
 judge(tls_stream_t *ts, int ret)
@@ -203,33 +218,63 @@ answer_key_update(tls_stream_t *ts)
     }
 }
 
+/* Is the input one whole record, behind which the library needs nothing? */
+static bool
+is_one_record(const tls_stream_t *ts)
+{
+    return !ts->is_partial && ts->in_len >= RECORD_HEAD &&
+           ts->in_len == RECORD_HEAD + ion_get_u16be(ts->in + 3);
+}
+
+/* The library gives its input buffer back after every record while it may. */
+static void
+release_buffers(tls_stream_t *ts, bool may)
+{
+    if (may == ts->keeps_buffers) {
+        (void)(may ? SSL_set_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS)
+                   : SSL_clear_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS));
+        ts->keeps_buffers = !may;
+    }
+}
+
+/* One record of the input; is_last says that it is the last one. */
+static ion_err_t
+decrypt_record(
+    tls_stream_t *ts, uint8_t *buf, size_t cap, size_t *n, bool *is_last)
+{
+    size_t before = ts->in_len;
+    bool is_one = is_one_record(ts);
+    size_t got = 0;
+    release_buffers(ts, is_one || before == 0);
+    int ret = SSL_read_ex(ts->ssl, buf + *n, cap - *n, &got);
+    note_ready(ts);
+    if (ret != 1) {
+        ts->is_partial = ts->is_partial || ts->in_len != before;
+        return judge(ts, ret);
+    }
+    ts->is_partial = false;
+    ts->late_steps = 0;
+    *n += got;
+    *is_last = is_one && ts->in_len == 0 && *n < cap;
+    return ION_OK;
+}
+
 /*
- * Decrypt what is in `in` until it is used up or buf is full. The library
- * gives its input buffer back after every record while it may; it may only
- * in the call that finds nothing more, where the buffer is empty or holds
- * the beginning of a record.
+ * Decrypt what is in `in` until it is used up or buf is full. The call that
+ * finds nothing more is spared where it can be told beforehand; it is needed
+ * where the input ends inside a record, or where the library holds more.
  */
 static ion_err_t
 decrypt(tls_stream_t *ts, uint8_t *buf, size_t cap, size_t *n)
 {
     ion_err_t rc = ION_OK;
-    ERR_clear_error();
-    (void)SSL_clear_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
-    while (*n < cap) {
-        size_t got = 0;
-        if (ts->in_len == 0) {
-            (void)SSL_set_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
-        }
-        int ret = SSL_read_ex(ts->ssl, buf + *n, cap - *n, &got);
-        note_ready(ts);
-        if (ret != 1) {
-            rc = judge(ts, ret);
-            break;
-        }
-        *n += got;
-        ts->late_steps = 0;
+    bool is_last = false;
+    clear_errors();
+    while (rc == ION_OK && *n < cap && !is_last) {
+        rc = decrypt_record(ts, buf, cap, n, &is_last);
     }
-    (void)SSL_set_mode(ts->ssl, SSL_MODE_RELEASE_BUFFERS);
+    release_buffers(ts, true);
+    ts->has_pending = *n == cap && SSL_pending(ts->ssl) > 0;
     answer_key_update(ts);
     if (ts->late_steps > LATE_STEPS_MAX) {
         ts->reason = "too many handshake messages without data";
@@ -284,7 +329,7 @@ tls_read(ion_stream_t *s, void *buf, size_t cap, size_t *n)
 {
     tls_stream_t *ts = tls(s);
     ion_err_t rc;
-    if (ts->stash_len > 0 || SSL_pending(ts->ssl) > 0) {
+    if (ts->stash_len > 0 || ts->has_pending) {
         ts->in = ts->stash;
         ts->in_len = ts->stash_len;
         (void)decrypt(ts, buf, cap, n); /* *n and ts->ended say it */
@@ -320,9 +365,9 @@ tls_write(ion_stream_t *s, const void *p, size_t n)
     if (ts->is_finished || ts->is_broken) {
         return ION_CLOSED;
     }
+    clear_errors();
     while (n > 0) {
         size_t done = 0;
-        ERR_clear_error();
         if (SSL_write_ex(
                 ts->ssl, from, ION_MIN(n, (size_t)RECORD_MAX), &done) != 1) {
             bool no_memory = ts->is_broken;
@@ -352,7 +397,7 @@ static bool
 tls_has_input(const ion_stream_t *s)
 {
     const tls_stream_t *ts = const_tls(s);
-    return ts->stash_len > 0 || ts->ended != ION_OK || SSL_pending(ts->ssl) > 0;
+    return ts->stash_len > 0 || ts->ended != ION_OK || ts->has_pending;
 }
 
 static bool

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <openssl/err.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -460,6 +461,43 @@ test_one_byte_at_a_time(void **state)
     close(far);
 }
 
+/* Bytes of the heap in use; nothing where a sanitizer has the heap. */
+static size_t
+heap_used(void)
+{
+    return mallinfo2().uordblks;
+}
+
+static void
+client_sends(env_t *env, const char *text, int records)
+{
+    for (int i = 0; i < records; i++) {
+        assert_int_equal(SSL_write(env->client.ssl, text, (int)strlen(text)),
+            (int)strlen(text));
+    }
+}
+
+static void
+test_an_idle_stream_holds_no_buffer_of_the_library(void **state)
+{
+    env_t *env = *state;
+    uint8_t buf[64];
+    size_t n = 0;
+    connect_with(env, NULL);
+    client_sends(env, "first", 1); /* the client's own buffers come now */
+    assert_int_equal(ion_stream_read(env->s, buf, sizeof(buf), &n), ION_OK);
+    size_t before = heap_used();
+    for (int records = 1; records <= 3; records++) {
+        client_sends(env, "hello", records);
+        assert_int_equal(ion_stream_read(env->s, buf, sizeof(buf), &n), ION_OK);
+        assert_int_equal(n, 5 * records);
+        assert_true(heap_used() <= before + 1024);
+        assert_false(ion_stream_has_input(env->s));
+        assert_int_equal(
+            ion_stream_read(env->s, buf, sizeof(buf), &n), ION_AGAIN);
+    }
+}
+
 static void
 test_garbage_instead_of_a_handshake(void **state)
 {
@@ -692,6 +730,7 @@ main(void)
         CASE(test_big_transfers_both_ways),
         CASE(test_input_that_does_not_fit_is_kept),
         CASE(test_one_byte_at_a_time),
+        CASE(test_an_idle_stream_holds_no_buffer_of_the_library),
         CASE(test_garbage_instead_of_a_handshake),
         CASE(test_damaged_record_after_good_data),
         CASE(test_ends),
