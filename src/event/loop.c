@@ -17,6 +17,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "event/bufpool.h"
+#include "event/lull.h"
 
 #define IO_MAGIC    0x494f2121u
 #define TIMER_MAGIC 0x54494d45u
@@ -42,6 +43,7 @@ struct ion_loop {
     ion_list_t *next_hook; /* while hooks run: the one after this */
     _Atomic uint64_t *beat;
     _Atomic uint32_t *busy;
+    ion_lull_t lull;
     int batch_len;
     struct epoll_event batch[ION_LOOP_EVENTS];
     ion_bufpool_t *pool;
@@ -266,6 +268,37 @@ wait_ms(const ion_loop_t *loop)
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+static int
+look(ion_loop_t *loop, int timeout)
+{
+    return epoll_wait(loop->epfd, loop->batch, ION_LOOP_EVENTS, timeout);
+}
+
+/* Wait for at least one descriptor, or for several where they come fast. */
+static int
+wait_or_gather(ion_loop_t *loop, int timeout)
+{
+    if (timeout == 0) {
+        return look(loop, 0);
+    }
+    if (!loop->lull.is_on) {
+        int n = look(loop, timeout);
+        if (n > 0) {
+            ion_lull_woken(
+                &loop->lull, loop->batch[0].data.ptr, ion_mono_now());
+        }
+        return n;
+    }
+    int n = look(loop, 0);
+    if (n == 0) {
+        run_awake(loop);
+        ion_lull_sleep();
+        n = look(loop, 0);
+        ion_lull_ended(&loop->lull, n > 0 ? (unsigned)n : 0);
+    }
+    return n;
+}
+
 static ion_err_t
 wait_events(ion_loop_t *loop, bool can_block)
 {
@@ -277,7 +310,7 @@ wait_events(ion_loop_t *loop, bool can_block)
     if (timeout != 0 && loop->busy != NULL) {
         atomic_store_explicit(loop->busy, 0, memory_order_relaxed);
     }
-    int n = epoll_wait(loop->epfd, loop->batch, ION_LOOP_EVENTS, timeout);
+    int n = wait_or_gather(loop, timeout);
     int saved = errno;
     if (!loop->is_fake) {
         loop->now = ion_mono_now();
