@@ -41,6 +41,11 @@ typedef struct derp_conf {
 /* Unsent bytes in the kernel beyond which a socket counts as full. */
 #define DERP_NOTSENT_LOWAT 65536
 
+/* Input that comes in gaps shorter than this is a flow: the kernel is asked,
+ * this often, to acknowledge every other segment of it instead of each. */
+#define DERP_FLOW_GAP    ION_MS(10)
+#define DERP_FLOW_PERIOD ION_MS(20)
+
 /* How long a packet waits for room in the ring to another worker, and how
  * often it is tried at least. */
 #define DERP_FABRIC_PATIENCE ION_MS(100)

@@ -180,6 +180,27 @@ read_failed(derp_session_t *s, ion_err_t rc)
     derp_session_close(s);
 }
 
+/*
+ * A reader that empties its socket acknowledges every segment by itself, each
+ * at the price of a send. The kernel forgets what it is asked here once an
+ * acknowledgement has waited in vain, so a flow that pauses is quick again. A
+ * socket that is not TCP does without.
+ */
+static void
+note_flow(derp_session_t *s)
+{
+    ion_mono_t now = ion_loop_now(s->w->loop);
+    int off = 0;
+
+    if (now - s->read_at < DERP_FLOW_GAP &&
+        now - s->acks_at >= DERP_FLOW_PERIOD) {
+        s->acks_at = now;
+        ION_IGNORE(setsockopt(ion_stream_fd(s->stream), IPPROTO_TCP,
+            TCP_QUICKACK, &off, sizeof(off)));
+    }
+    s->read_at = now;
+}
+
 void
 derp_session_read(derp_session_t *s)
 {
@@ -191,6 +212,7 @@ derp_session_read(derp_session_t *s)
     if (s->phase == DERP_PHASE_CLOSED || derp_session_is_paused(s)) {
         return;
     }
+    note_flow(s);
     /* once: if the socket has more, its event comes again in the next turn,
      * and asking it now costs a call that mostly finds nothing */
     rc = ion_stream_read(s->stream, buf, DERP_READ_BUDGET, &n);

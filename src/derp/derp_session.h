@@ -108,7 +108,9 @@ typedef struct derp_session {
     ion_io_t io;
     ion_timer_t timer; /* due at the earliest time of st */
     ion_reap_t reap;
-    uint64_t id;      /* number in log lines */
+    uint64_t id;        /* number in log lines */
+    ion_mono_t read_at; /* last input, 0 = none yet */
+    ion_mono_t acks_at; /* when acknowledgements were asked to wait */
     bool is_full;     /* the socket takes no more: wait until it is writable */
     ion_list_t link;  /* of all sessions */
     ion_list_t dirty; /* has something to write */
