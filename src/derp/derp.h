@@ -61,8 +61,11 @@ typedef struct derp_conf {
 #define DERP_LOGIN_TIMEOUT    ION_SEC(10)
 #define DERP_KEEPALIVE        ION_SEC(60)
 #define DERP_KEEPALIVE_JITTER ION_SEC(5)
-#define DERP_RTT_PERIOD       ION_SEC(10)
-#define DERP_HOME_MOVE_AFTER  ION_SEC(5)
+/* Keepalives go out at whole multiples of this, those of many idle clients in
+ * one turn. */
+#define DERP_KEEPALIVE_GRID  ION_MS(250)
+#define DERP_RTT_PERIOD      ION_SEC(10)
+#define DERP_HOME_MOVE_AFTER ION_SEC(5)
 
 /* PeerGone(not here): per connection. */
 #define DERP_NOT_HERE_RATE  1u

@@ -20,6 +20,8 @@
 #include "proto/derp_info.h"
 
 #define SERVER_INFO_LEN (sizeof(DERP_SERVER_INFO_JSON) - 1)
+/* Of the periods; rounding adds the rest of the jitter. */
+#define KEEPALIVE_SPREAD (DERP_KEEPALIVE_JITTER - DERP_KEEPALIVE_GRID)
 
 ion_err_t
 derp_login_greet(derp_session_t *s, bool is_fast_start)
@@ -133,9 +135,8 @@ go_live(derp_session_t *s)
     ion_mono_t now = ion_loop_now(w->loop);
 
     s->st.keepalive_ns = DERP_KEEPALIVE + (uint64_t)ion_random_u32() *
-                                              DERP_KEEPALIVE_JITTER /
-                                              UINT32_MAX;
-    s->st.keepalive_due = now + s->st.keepalive_ns;
+                                              KEEPALIVE_SPREAD / UINT32_MAX;
+    derp_session_set_keepalive(s, now);
     s->st.rtt_due = now + DERP_RTT_PERIOD;
     ion_bucket_init(
         &s->st.not_here, DERP_NOT_HERE_RATE, DERP_NOT_HERE_BURST, now);

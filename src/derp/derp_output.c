@@ -170,8 +170,10 @@ send_sealed(derp_session_t *s)
     s->is_full = rc == ION_AGAIN;
     if (!s->is_full) {
         s->st.write_due = 0;
-        if (s->phase == DERP_PHASE_LIVE) {
+        if (s->phase == DERP_PHASE_LIVE && s->st.login_due != 0) {
             s->st.login_due = 0;
+            ion_timer_cancel(s->w->loop, &s->timer); /* not due for long now */
+            derp_session_arm(s);
         }
     } else {
         derp_session_arm(s);

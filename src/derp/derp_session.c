@@ -93,6 +93,14 @@ derp_session_watch(derp_session_t *s)
     }
 }
 
+void
+derp_session_set_keepalive(derp_session_t *s, ion_mono_t from)
+{
+    ion_mono_t due = from + s->st.keepalive_ns + DERP_KEEPALIVE_GRID - 1;
+
+    s->st.keepalive_due = due - due % DERP_KEEPALIVE_GRID;
+}
+
 static void
 mark(ion_list_t *list, ion_list_t *link)
 {
@@ -304,7 +312,7 @@ on_timer(ion_timer_t *timer)
         return;
     }
     if (is_due(s->st.keepalive_due, now)) {
-        s->st.keepalive_due += s->st.keepalive_ns;
+        derp_session_set_keepalive(s, s->st.keepalive_due);
         s->st.flags |= DERP_STATE_KEEPALIVE_DUE;
         derp_session_mark_dirty(s);
     }

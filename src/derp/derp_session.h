@@ -173,6 +173,14 @@ void derp_session_close(derp_session_t *s);
 void derp_session_arm(derp_session_t *s);
 
 /*
+ * derp_session_set_keepalive -- the next keepalive is due a period after
+ * `from`, in ns, at the next point of the grid; the timer is not touched.
+ *
+ * Errors: none.
+ */
+void derp_session_set_keepalive(derp_session_t *s, ion_mono_t from);
+
+/*
  * derp_session_watch -- watch for what the session needs now: reading unless
  * it is paused, writing while the socket is full. Closes it if that fails.
  *

@@ -418,6 +418,30 @@ test_rate_limit_notices_the_end(void **state)
     finish();
 }
 
+/* Keepalives of all clients meet in few turns, and still 60 to 65 s apart. */
+static void
+test_T53_keepalives_meet_on_a_grid(void **state)
+{
+    (void)state;
+    start(NULL, 0);
+    derp_rig_advance(&rig, ION_MS(77)); /* off the grid */
+    for (int round = 0; round < 20; round++) {
+        ION_LIST_FOREACH(it, &rig.worker[0].w->all) {
+            derp_session_t *s = ION_CONTAINER_OF(it, derp_session_t, link);
+            ion_mono_t from = ion_loop_now(rig.worker[0].w->loop);
+            ion_mono_t due;
+
+            s->st.keepalive_ns = DERP_KEEPALIVE + (unsigned)round * ION_MS(237);
+            derp_session_set_keepalive(s, from);
+            due = s->st.keepalive_due;
+            assert_int_equal(due % DERP_KEEPALIVE_GRID, 0);
+            assert_true(due - from >= s->st.keepalive_ns);
+            assert_true(due - from < s->st.keepalive_ns + DERP_KEEPALIVE_GRID);
+        }
+    }
+    finish();
+}
+
 static void
 test_T53_keepalive(void **state)
 {
@@ -631,6 +655,7 @@ main(void)
         cmocka_unit_test(test_T49_reload_of_the_rate),
         cmocka_unit_test(test_reload_keeps_the_server_key),
         cmocka_unit_test(test_rate_limit_notices_the_end),
+        cmocka_unit_test(test_T53_keepalives_meet_on_a_grid),
         cmocka_unit_test(test_T53_keepalive),
         cmocka_unit_test(test_half_frames_are_bounded),
         cmocka_unit_test(test_worker_is_behind),
