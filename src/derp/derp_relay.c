@@ -95,7 +95,7 @@ make_room(derp_session_t *to, derp_kind_t kind, size_t len)
     derp_worker_t *w = to->w;
     derp_packet_t *packet;
     derp_queue_limits_t limits = {
-        .packets = (uint32_t)derp_worker_conf(w)->send_queue,
+        .packets = w->send_queue,
         .bytes = ION_MIN(
             (size_t)DERP_QUEUE_BYTES, derp_pool_left(w->pool) / BUDGET_SHARE),
     };

@@ -244,5 +244,10 @@ derp_count_queue_time(derp_worker_t *w, const derp_packet_t *packet)
     double ms = (double)waited / 1e6;
 
     w->queue_ms += QUEUE_MS_WEIGHT * (ms - w->queue_ms);
+}
+
+void
+derp_publish_queue_time(derp_worker_t *w)
+{
     ion_stat_set(w->stats, DERP_STAT_QUEUE_MS, (uint64_t)(w->queue_ms + 0.5));
 }

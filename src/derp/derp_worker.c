@@ -185,6 +185,7 @@ on_end_of_turn(ion_loop_hook_t *hook)
     retry_waiting(w);
     flush_dirty(w);
     publish_traffic(w);
+    derp_publish_queue_time(w);
     ion_fabric_flush(w->fabric);
 }
 
@@ -226,6 +227,7 @@ note_limits(derp_worker_t *w)
     is_new = conf->client_rate != w->rate || burst != w->burst;
     w->rate = conf->client_rate;
     w->burst = burst;
+    w->send_queue = (uint32_t)conf->send_queue;
     ion_stat_set(w->stats, DERP_STAT_RATE_BYTES, w->rate);
     ion_stat_set(w->stats, DERP_STAT_RATE_BURST, w->burst);
     return is_new;

@@ -75,7 +75,8 @@ typedef struct derp_worker {
 
     uint64_t rate; /* the limits that live sessions have */
     uint64_t burst;
-    double queue_ms; /* moving average */
+    uint32_t send_queue; /* packets per client and class */
+    double queue_ms;     /* moving average */
     uint8_t chunk[DERP_CHUNK];
     size_t chunk_len;
 } derp_worker_t;
@@ -156,5 +157,9 @@ void derp_count_drop(
  * Errors: none.
  */
 void derp_count_queue_time(derp_worker_t *w, const derp_packet_t *packet);
+
+/* derp_publish_queue_time -- their moving average, into the counters; once a
+ * turn.  Errors: none. */
+void derp_publish_queue_time(derp_worker_t *w);
 
 #endif
