@@ -21,6 +21,7 @@
 #include "lib/tls_rig.h"
 #include "tls/metacert.h"
 #include "tls/ticket.h"
+#include "tls/tls_int.h"
 #include "tls/tls_stream.h"
 
 typedef struct env {
@@ -370,6 +371,42 @@ transfer_down(env_t *env, size_t total, size_t step)
     assert_memory_equal(sent, got, total);
     free(sent);
     free(got);
+}
+
+/* Tickets that a server means to send to a client whose hello has `kind` as
+ * the type of its extension for ways to resume (45, as it should be). */
+static size_t
+tickets_for(env_t *env, uint8_t kind)
+{
+    static const uint8_t modes[] = { 0, 45, 0, 2, 1, 1 };
+    uint8_t hello[2048];
+    uint8_t buf[64];
+    int near[2];
+    size_t n = 0;
+    int server_end = open_server(env, env->ctx);
+    tls_rig_pair(near);
+    tls_rig_client_open(&env->client, near[0], NULL);
+    assert_int_equal(SSL_do_handshake(env->client.ssl), -1);
+    ssize_t len = recv(near[1], hello, sizeof(hello), 0);
+    assert_true(len > 0);
+    uint8_t *at = memmem(hello, (size_t)len, modes, sizeof(modes));
+    assert_non_null(at);
+    at[1] = kind;
+    assert_int_equal(send(server_end, hello, (size_t)len, 0), len);
+    assert_int_equal(ion_stream_read(env->s, buf, sizeof(buf), &n), ION_AGAIN);
+    size_t tickets = SSL_get_num_tickets(ion_tls_stream_ssl(env->s));
+    disconnect(env);
+    close(near[1]);
+    close(server_end);
+    return tickets;
+}
+
+static void
+test_no_ticket_for_a_client_that_cannot_use_it(void **state)
+{
+    env_t *env = *state;
+    assert_int_equal(tickets_for(env, 45), 1);
+    assert_int_equal(tickets_for(env, 99), 0);
 }
 
 static void
@@ -727,6 +764,7 @@ main(void)
         CASE(test_chain_of_a_signed_leaf),
         CASE(test_alpn),
         CASE(test_resumption_on_another_context_with_the_same_keys),
+        CASE(test_no_ticket_for_a_client_that_cannot_use_it),
         CASE(test_big_transfers_both_ways),
         CASE(test_input_that_does_not_fit_is_kept),
         CASE(test_one_byte_at_a_time),
