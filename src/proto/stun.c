@@ -29,54 +29,40 @@ static const char software[8] = { 't', 'a', 'i', 'l', 'n', 'o', 'd', 'e' };
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff,
     0xff };
 
-/* CRC-32/IEEE, reflected, of a byte's four high bits and four low bits; the
- * byte's own is the sum of both */
-static const uint32_t crc_high[16] = {
-    UINT32_C(0x00000000),
-    UINT32_C(0x1db71064),
-    UINT32_C(0x3b6e20c8),
-    UINT32_C(0x26d930ac),
-    UINT32_C(0x76dc4190),
-    UINT32_C(0x6b6b51f4),
-    UINT32_C(0x4db26158),
-    UINT32_C(0x5005713c),
-    UINT32_C(0xedb88320),
-    UINT32_C(0xf00f9344),
-    UINT32_C(0xd6d6a3e8),
-    UINT32_C(0xcb61b38c),
-    UINT32_C(0x9b64c2b0),
-    UINT32_C(0x86d3d2d4),
-    UINT32_C(0xa00ae278),
-    UINT32_C(0xbdbdf21c),
-};
-static const uint32_t crc_low[16] = {
-    UINT32_C(0x00000000),
-    UINT32_C(0x77073096),
-    UINT32_C(0xee0e612c),
-    UINT32_C(0x990951ba),
-    UINT32_C(0x076dc419),
-    UINT32_C(0x706af48f),
-    UINT32_C(0xe963a535),
-    UINT32_C(0x9e6495a3),
-    UINT32_C(0x0edb8832),
-    UINT32_C(0x79dcb8a4),
-    UINT32_C(0xe0d5e91e),
-    UINT32_C(0x97d2d988),
-    UINT32_C(0x09b64c2b),
-    UINT32_C(0x7eb17cbd),
-    UINT32_C(0xe7b82d07),
-    UINT32_C(0x90bf1d91),
+/*
+ * CRC-32/IEEE, reflected, of four bytes at a time: what each of their eight
+ * nibbles, the lowest first, adds to it. A nibble adds what its bits add.
+ */
+#define NIBBLE(a, b, c, d)                                                     \
+    {                                                                          \
+        0, (a), (b), (a) ^ (b), (c), (a) ^ (c), (b) ^ (c), (a) ^ (b) ^ (c),    \
+            (d), (a) ^ (d), (b) ^ (d), (a) ^ (b) ^ (d), (c) ^ (d),             \
+            (a) ^ (c) ^ (d), (b) ^ (c) ^ (d), (a) ^ (b) ^ (c) ^ (d)            \
+    }
+static const uint32_t crc_of[8][16] = {
+    NIBBLE(0xb8bc6765u, 0xaa09c88bu, 0x8f629757u, 0xc5b428efu),
+    NIBBLE(0x5019579fu, 0xa032af3eu, 0x9b14583du, 0xed59b63bu),
+    NIBBLE(0x01c26a37u, 0x0384d46eu, 0x0709a8dcu, 0x0e1351b8u),
+    NIBBLE(0x1c26a370u, 0x384d46e0u, 0x709a8dc0u, 0xe1351b80u),
+    NIBBLE(0x191b3141u, 0x32366282u, 0x646cc504u, 0xc8d98a08u),
+    NIBBLE(0x4ac21251u, 0x958424a2u, 0xf0794f05u, 0x3b83984bu),
+    NIBBLE(0x77073096u, 0xee0e612cu, 0x076dc419u, 0x0edb8832u),
+    NIBBLE(0x1db71064u, 0x3b6e20c8u, 0x76dc4190u, 0xedb88320u),
 };
 
+/* Of a multiple of four bytes, which header and padded attributes are. */
 static uint32_t
 fingerprint(const uint8_t *p, size_t n)
 {
     uint32_t crc = UINT32_MAX;
 
-    for (size_t i = 0; i < n; i++) {
-        uint32_t byte = (crc ^ p[i]) & 0xff;
+    for (size_t i = 0; i + 4 <= n; i += 4) {
+        uint32_t word = crc ^ ion_get_u32le(p + i);
 
-        crc = (crc >> 8) ^ crc_low[byte & 15] ^ crc_high[byte >> 4];
+        crc = crc_of[0][word & 15] ^ crc_of[1][(word >> 4) & 15] ^
+              crc_of[2][(word >> 8) & 15] ^ crc_of[3][(word >> 12) & 15] ^
+              crc_of[4][(word >> 16) & 15] ^ crc_of[5][(word >> 20) & 15] ^
+              crc_of[6][(word >> 24) & 15] ^ crc_of[7][word >> 28];
     }
     return ~crc ^ STUN_FINGERPRINT_XOR;
 }
