@@ -106,6 +106,10 @@ typedef enum derp_rtt {
 /* Frames per send: 0 to 10, 15, 20, 25, 50, 100, any; each holds those below
  * it too. */
 #define DERP_FRAMES_BUCKETS 17
+/* News in one batch to a watcher: 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000,
+ * any; batches until it has all: the first eight of these, any. */
+#define DERP_BATCH_BUCKETS 12
+#define DERP_LOOPS_BUCKETS 9
 
 /* Places in the module's counters; derp_stats.c has the names. */
 typedef enum derp_stat {
@@ -114,6 +118,7 @@ typedef enum derp_stat {
     DERP_STAT_CONNECTIONS,
     DERP_STAT_HOME,
     DERP_STAT_NOT_IDEAL,
+    DERP_STAT_WATCHERS,
     DERP_STAT_DUP_TOTAL,
     DERP_STAT_BYTES_RECEIVED,
     DERP_STAT_BYTES_SENT,
@@ -153,6 +158,12 @@ typedef enum derp_stat {
     DERP_STAT_FRAMES = DERP_STAT_RTT + (int)DERP_RTT_COUNT, /* buckets */
     DERP_STAT_FRAMES_SUM = DERP_STAT_FRAMES + DERP_FRAMES_BUCKETS,
     DERP_STAT_FRAMES_COUNT,
+    DERP_STAT_MESH_BATCH, /* buckets; so below */
+    DERP_STAT_MESH_BATCH_SUM = DERP_STAT_MESH_BATCH + DERP_BATCH_BUCKETS,
+    DERP_STAT_MESH_BATCH_COUNT,
+    DERP_STAT_MESH_LOOPS,
+    DERP_STAT_MESH_LOOPS_SUM = DERP_STAT_MESH_LOOPS + DERP_LOOPS_BUCKETS,
+    DERP_STAT_MESH_LOOPS_COUNT,
     DERP_STAT_COUNT,
 } derp_stat_t;
 

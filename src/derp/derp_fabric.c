@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "derp/derp_relay.h"
+#include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
 #include "shm/fabric.h"
 #include "shm/shm.h"
@@ -37,12 +38,12 @@ send_ctl(derp_worker_t *w, uint32_t slot, const ion_fabric_ctl_t *ctl)
     }
 }
 
-static void
-send_gone(
-    derp_worker_t *w, const ion_slot_mask_t *reach, const ion_fabric_ctl_t *ctl)
+void
+derp_fabric_tell(
+    derp_worker_t *w, const ion_slot_mask_t *mask, const ion_fabric_ctl_t *ctl)
 {
     derp_count(w, DERP_STAT_FABRIC_CONTROLS,
-        ion_fabric_send_ctl_mask(w->fabric, reach, ctl));
+        ion_fabric_send_ctl_mask(w->fabric, mask, ctl));
 }
 
 static void
@@ -147,7 +148,7 @@ pass_reach(derp_worker_t *w, const ion_fabric_ctl_t *heir)
     }
     ctl.type = ION_FABRIC_GONE;
     ctl.conn = (ion_conn_id_t){ 0 };
-    send_gone(w, &heir->mask, &ctl);
+    derp_fabric_tell(w, &heir->mask, &ctl);
     gone_here(w, &heir->key, heir->seq);
 }
 
@@ -194,7 +195,11 @@ on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
         (void)derp_relay_close_key(w, &ctl->key, KICKED);
         break;
     case ION_FABRIC_PRESENT:
+        derp_watch_on_present(w, ctl->conn);
+        break;
     case ION_FABRIC_LEFT:
+        derp_watch_on_left(w, ctl->conn);
+        break;
     case ION_FABRIC_MARK:
     default:
         break; /* nobody of this version sends or waits for these */
@@ -219,6 +224,7 @@ derp_fabric_registered(derp_session_t *s, const ion_dir_reg_t *reg)
         .key = s->st.key,
     };
 
+    derp_watch_registered(s, &reg->watchers);
     if (reg->others_count == 0) {
         return;
     }
@@ -250,8 +256,9 @@ derp_fabric_left(
         .mask = *reach,
     };
 
+    derp_watch_left(w, left);
     if (!left->has_heir) {
-        send_gone(w, reach, &ctl);
+        derp_fabric_tell(w, reach, &ctl);
         gone_here(w, &left->key, left->seq);
         return;
     }
@@ -319,10 +326,26 @@ check_dups(derp_worker_t *w)
     }
 }
 
+/* Have the watchers been told of all that died with those slots? */
+static bool
+retire_watched(derp_worker_t *w)
+{
+    bool is_done = true;
+
+    for (uint32_t slot = 0; slot < ION_WORKER_SLOTS_MAX; slot++) {
+        if (ion_slot_mask_has(&w->walking, slot)) {
+            is_done = derp_watch_retire(w, slot) && is_done;
+        }
+    }
+    return is_done;
+}
+
 /* Walk the interests for slots that have died, some keys a turn, then ack. */
 static void
 retire_step(derp_worker_t *w)
 {
+    bool is_done;
+
     if (ion_slot_mask_is_empty(&w->walking)) {
         w->walking = ion_fabric_retiring(w->fabric);
         if (ion_slot_mask_is_empty(&w->walking)) {
@@ -331,8 +354,10 @@ retire_step(derp_worker_t *w)
         check_dups(w);
         derp_interests_walk_start(w->interests);
     }
+    is_done = retire_watched(w);
     if (!derp_interests_walk(
-            w->interests, WALK_BUDGET, is_present, on_interest_fired, w))
+            w->interests, WALK_BUDGET, is_present, on_interest_fired, w) ||
+        !is_done)
     {
         return;
     }
@@ -378,6 +403,7 @@ derp_fabric_turn(derp_worker_t *w)
     if (!w->is_fabric_behind) {
         settle_suspects(w);
     }
+    derp_watch_turn(w);
     retire_step(w);
     report_faults(w);
 }
@@ -385,5 +411,6 @@ derp_fabric_turn(derp_worker_t *w)
 bool
 derp_fabric_is_busy(const derp_worker_t *w)
 {
-    return w->is_fabric_behind || !ion_slot_mask_is_empty(&w->walking);
+    return w->is_fabric_behind || !ion_slot_mask_is_empty(&w->walking) ||
+           derp_watch_is_busy(w);
 }

@@ -6,7 +6,8 @@
  * Data from other workers, and the messages that follow registrations and
  * departures: DUP (you have a duplicate), HEIR (your connection of the key
  * inherits the reach of one that left), GONE (the key has left; interests end
- * here). shm/dir.h says when each is due. KICK closes a connection.
+ * here). shm/dir.h says when each is due. KICK closes
+ * connections; PRESENT and LEFT are for watchers (derp_watch.h).
  */
 #ifndef ION_DERP_DERP_FABRIC_H
 #define ION_DERP_DERP_FABRIC_H
@@ -39,6 +40,14 @@ void derp_fabric_registered(derp_session_t *s, const ion_dir_reg_t *reg);
  */
 void derp_fabric_left(struct derp_worker *w, const ion_dir_left_t *left,
     const ion_slot_mask_t *reach);
+
+/*
+ * derp_fabric_tell -- a message to every slot of a mask but our own.
+ *
+ * Errors: none.
+ */
+void derp_fabric_tell(struct derp_worker *w, const ion_slot_mask_t *mask,
+    const ion_fabric_ctl_t *ctl);
 
 /*
  * derp_fabric_kick -- close all connections of a key, on every worker.

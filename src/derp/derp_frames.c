@@ -21,6 +21,7 @@
 #include "derp/derp_fabric.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_session.h"
+#include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
 #include "proto/derp_frame.h"
 
@@ -237,7 +238,12 @@ frame_start(derp_session_t *s)
         s->st.frame_want = wanted(&s->st.frame);
     }
     if (s->st.frame.len == 0) {
+        bool is_watch = s->st.frame.type == DERP_FRAME_WATCH_CONNS;
+
         frame_end(s);
+        if (is_watch) {
+            derp_watch_begin(s);
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 
 #include "derp/derp_session.h"
 #include "derp/derp_stats.h"
+#include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
 #include "proto/derp_frame.h"
 
@@ -92,6 +93,7 @@ put_packet(derp_session_t *s, const derp_packet_t *packet)
 static ion_err_t
 put_next(derp_session_t *s, size_t *n)
 {
+    uint8_t news[DERP_PEER_PRESENT_FRAME];
     derp_packet_t *packet;
     ion_err_t rc;
 
@@ -111,6 +113,11 @@ put_next(derp_session_t *s, size_t *n)
         derp_header_put(frame, DERP_FRAME_KEEP_ALIVE, 0);
         *n = sizeof(frame);
         return put(s, frame, sizeof(frame));
+    }
+    *n = derp_watch_next(s, news);
+    if (*n > 0) {
+        s->w->news_count++;
+        return put(s, news, *n);
     }
     packet = derp_queue_pop(&s->queue);
     if (packet == NULL) {
@@ -132,6 +139,7 @@ seal_batch(derp_session_t *s, size_t limit, size_t *total)
 
     *total = 0;
     s->w->chunk_len = 0;
+    s->w->news_count = 0;
     while (rc == ION_OK && n > 0 && *total < limit) {
         rc = put_next(s, &n);
         *total += n;
@@ -139,6 +147,10 @@ seal_batch(derp_session_t *s, size_t limit, size_t *total)
     }
     if (frames > 0) {
         derp_stats_count_frames(s->w, frames);
+    }
+    if (s->w->news_count > 0) {
+        derp_stats_count_batch(s->w, s->w->news_count);
+        s->w->news_batches++;
     }
     return rc == ION_OK ? seal_chunk(s) : rc;
 }
@@ -199,8 +211,8 @@ set_deadline(derp_session_t *s)
     }
 }
 
-void
-derp_output_flush(derp_session_t *s)
+static void
+flush(derp_session_t *s)
 {
     size_t limit = s->is_full ? DERP_BATCH_SLOW : DERP_BATCH;
     size_t total = 0;
@@ -233,4 +245,16 @@ derp_output_flush(derp_session_t *s)
         }
     }
     derp_session_mark_dirty(s); /* more waits: go on in the next turn */
+}
+
+void
+derp_output_flush(derp_session_t *s)
+{
+    derp_worker_t *w = s->w;
+
+    w->news_batches = 0;
+    flush(s);
+    if (w->news_batches > 0) {
+        derp_stats_count_loops(w, w->news_batches);
+    }
 }

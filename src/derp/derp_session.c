@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "derp/derp_fabric.h"
+#include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
 
 static size_t
@@ -363,6 +364,7 @@ leave_directory(derp_session_t *s)
     derp_worker_t *w = s->w;
     ion_dir_left_t left;
 
+    derp_watch_end(s);
     derp_interests_withdraw(w->interests, &s->receiver);
     derp_worker_unregistered(w, s);
     ion_dir_leave(w->shm, &s->st.entry, &left);

@@ -111,6 +111,7 @@ typedef struct derp_session {
     uint64_t id;        /* number in log lines */
     ion_mono_t read_at; /* last input, 0 = none yet */
     ion_mono_t acks_at; /* when acknowledgements were asked to wait */
+    uint8_t watcher;    /* its number among them and 1; 0: watches nothing */
     bool is_full;     /* the socket takes no more: wait until it is writable */
     ion_list_t link;  /* of all sessions */
     ion_list_t dirty; /* has something to write */

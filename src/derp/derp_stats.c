@@ -51,6 +51,16 @@
         .name = "derp_buffered_write_frames" suffix, .labels = (labels_),     \
         .type = ION_STAT_HISTOGRAM, .help = (help_) }
 #define FRAMES_LE(nth, word) FRAMES(nth, "_bucket", "le=\"" word "\"", NULL)
+#define BATCH(nth, suffix, labels_, help_)                                    \
+    [(int)DERP_STAT_MESH_BATCH + (nth)] = {                                   \
+        .name = "derp_mesh_update_batch_size" suffix, .labels = (labels_),    \
+        .type = ION_STAT_HISTOGRAM, .help = (help_) }
+#define BATCH_LE(nth, word) BATCH(nth, "_bucket", "le=\"" word "\"", NULL)
+#define LOOPS(nth, suffix, labels_, help_)                                    \
+    [(int)DERP_STAT_MESH_LOOPS + (nth)] = {                                   \
+        .name = "derp_mesh_update_loop_count" suffix, .labels = (labels_),    \
+        .type = ION_STAT_HISTOGRAM, .help = (help_) }
+#define LOOPS_LE(nth, word) LOOPS(nth, "_bucket", "le=\"" word "\"", NULL)
 
 const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
     COUNTER(DERP_STAT_ACCEPTS, "derp_accepts", NULL,
@@ -63,6 +73,8 @@ const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
         "Clients that call this relay their home."),
     GAUGE(DERP_STAT_NOT_IDEAL, "derp_current_notideal_connections",
         "Clients that would rather be on another node."),
+    GAUGE(DERP_STAT_WATCHERS, "derp_watchers",
+        "Mesh members that watch who comes and goes."),
     COUNTER(DERP_STAT_DUP_TOTAL, "derp_total_dup_client_conns", NULL,
         "Connections that became one of several of the same key."),
     COUNTER(DERP_STAT_BYTES_RECEIVED, "derp_bytes_received", NULL,
@@ -159,6 +171,31 @@ const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
     FRAMES_LE(16, "+Inf"),
     FRAMES(17, "_sum", NULL, NULL),
     FRAMES(18, "_count", NULL, NULL),
+    BATCH(0, "_bucket", "le=\"0\"", "News in one batch to a watcher."),
+    BATCH_LE(1, "1"),
+    BATCH_LE(2, "2"),
+    BATCH_LE(3, "5"),
+    BATCH_LE(4, "10"),
+    BATCH_LE(5, "20"),
+    BATCH_LE(6, "50"),
+    BATCH_LE(7, "100"),
+    BATCH_LE(8, "200"),
+    BATCH_LE(9, "500"),
+    BATCH_LE(10, "1000"),
+    BATCH_LE(11, "+Inf"),
+    BATCH(12, "_sum", NULL, NULL),
+    BATCH(13, "_count", NULL, NULL),
+    LOOPS(0, "_bucket", "le=\"0\"", "Batches of news to a watcher in one turn."),
+    LOOPS_LE(1, "1"),
+    LOOPS_LE(2, "2"),
+    LOOPS_LE(3, "5"),
+    LOOPS_LE(4, "10"),
+    LOOPS_LE(5, "20"),
+    LOOPS_LE(6, "50"),
+    LOOPS_LE(7, "100"),
+    LOOPS_LE(8, "+Inf"),
+    LOOPS(9, "_sum", NULL, NULL),
+    LOOPS(10, "_count", NULL, NULL),
 };
 /* clang-format on */
 
@@ -186,6 +223,36 @@ derp_stats_count_frames(derp_worker_t *w, size_t frames)
     }
     derp_count(w, DERP_STAT_FRAMES_SUM, frames);
     derp_count(w, DERP_STAT_FRAMES_COUNT, 1);
+}
+
+/* One value into a histogram of so many buckets, its sum and its count. */
+static void
+count_steps(derp_worker_t *w, size_t stat, size_t buckets, size_t value)
+{
+    static const size_t limits[] = { 0, 1, 2, 5, 10, 20, 50, 100, 200, 500,
+        1000 };
+    size_t i = 0;
+
+    while (i < buckets - 1 && value > limits[i]) {
+        i++;
+    }
+    for (; i < buckets; i++) {
+        derp_count(w, stat + i, 1);
+    }
+    derp_count(w, stat + buckets, value);
+    derp_count(w, stat + buckets + 1, 1);
+}
+
+void
+derp_stats_count_batch(derp_worker_t *w, size_t news)
+{
+    count_steps(w, DERP_STAT_MESH_BATCH, DERP_BATCH_BUCKETS, news);
+}
+
+void
+derp_stats_count_loops(derp_worker_t *w, size_t batches)
+{
+    count_steps(w, DERP_STAT_MESH_LOOPS, DERP_LOOPS_BUCKETS, batches);
 }
 
 derp_rtt_t

@@ -27,6 +27,15 @@ void derp_stats_sample_rtt(derp_session_t *s);
  */
 void derp_stats_count_frames(derp_worker_t *w, size_t frames);
 
+/*
+ * derp_stats_count_batch, derp_stats_count_loops -- so many news in a batch to
+ * a watcher; so many such batches in a turn.
+ *
+ * Errors: none.
+ */
+void derp_stats_count_batch(derp_worker_t *w, size_t news);
+void derp_stats_count_loops(derp_worker_t *w, size_t batches);
+
 /* derp_stats_frames_bucket -- the smallest bucket that holds so many frames. */
 size_t derp_stats_frames_bucket(size_t frames);
 

@@ -14,6 +14,7 @@
 #include "core/settings.h"
 #include "derp/derp_fabric.h"
 #include "derp/derp_relay.h"
+#include "derp/derp_watch.h"
 #include "shm/dir.h"
 #include "shm/shm.h"
 
@@ -323,6 +324,7 @@ worker_free(derp_worker_t **worker)
         ion_timer_cancel(w->loop, &w->retry);
         ion_loop_hook_del(w->loop, &w->hook);
     }
+    derp_watch_free(w);
     ion_fabric_free(&w->fabric);
     derp_interests_free(&w->interests);
     derp_pool_free(&w->pool);

@@ -53,6 +53,7 @@ typedef struct derp_worker {
 
     derp_pool_t *pool;
     derp_interests_t *interests;
+    struct derp_watch *watch; /* NULL: nobody watches */
     ion_slab_t *sessions;
     ion_slab_t *routes;
     derp_session_t **by_record; /* record of our slot -> session */
@@ -79,6 +80,8 @@ typedef struct derp_worker {
     double queue_ms;     /* moving average */
     uint8_t chunk[DERP_CHUNK];
     size_t chunk_len;
+    size_t news_count;   /* frames for a watcher in the batch */
+    size_t news_batches; /* batches with such frames in the flush */
 } derp_worker_t;
 
 /*

@@ -281,10 +281,14 @@ set_watch(ion_shm_t *shm, uint32_t slot, bool on)
 
 /* Who must hear of what the caller has just made visible; it has fenced. */
 static ion_slot_mask_t
-load_watchers(const ion_shm_t *shm)
+watchers_of(const ion_shm_t *shm, ion_conn_id_t conn)
 {
-    ION_SHM_STEP("look for watchers");
     ion_slot_mask_t mask = { .w = { 0 } };
+    uint32_t flags = SHM_LOAD_RLX(&dir_record(shm, conn)->flags);
+    if ((flags & ION_DIR_FORWARDER) != 0) {
+        return mask;
+    }
+    ION_SHM_STEP("look for watchers");
     mask.w[0] = SHM_LOAD(&shm->dir->watch[0]);
     mask.w[1] = SHM_LOAD(&shm->dir->watch[1]);
     return mask;
@@ -439,7 +443,7 @@ become_known(ion_shm_t *shm, const dir_path_t *path, ion_dir_reg_t *out)
     dir_scan(shm, path, collect_other, &others);
     out->others_count = others.count;
     out->forwarders = others.forwarders;
-    out->watchers = load_watchers(shm);
+    out->watchers = watchers_of(shm, e->conn);
 }
 
 /* The first steps of leave: the cell goes, and everybody can know. */
@@ -576,7 +580,7 @@ ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out)
     ION_SHM_STEP("leave fence");
     SHM_FENCE();
     out->conn = conn;
-    out->watchers = load_watchers(shm);
+    out->watchers = watchers_of(shm, conn);
     *entry = (ion_dir_entry_t){ .conn = { 0 } };
 }
 

@@ -78,10 +78,13 @@ static bool
 is_still_there(derp_rig_client_t *c)
 {
     static const uint8_t data[DERP_PING_LEN] = "is it?!";
+    derp_rig_frame_t f = { .type = 0 };
 
     assert_true(derp_rig_send(c, DERP_FRAME_PING, data, sizeof(data)));
     derp_rig_turn(&rig);
-    return derp_rig_expect(c, DERP_FRAME_PONG, data, sizeof(data));
+    while (derp_rig_next(c, &f) && f.type != DERP_FRAME_PONG) {
+    }
+    return f.type == DERP_FRAME_PONG;
 }
 
 /* Where the mesh member and its peer stand. */

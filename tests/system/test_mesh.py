@@ -3,10 +3,16 @@
 SPDX-License-Identifier: BSD-2-Clause
 """
 
+import json
+import os
+import signal
+
 import pytest
 
 from kit import wire
-from kit.mesh import MESH_KEY, gone, info, member, write_key
+from kit.clock import wait_until
+from kit.mesh import (MESH, MESH_KEY, NOT_IDEAL, PROBER, gone, info, member,
+                      present, write_key)
 from kit.placement import CROSS, SAME, place_one
 
 
@@ -161,3 +167,146 @@ def test_t20_wrong_lengths(mesh, kind, length):
     peer.stream.send(wire.header(kind, length))
     assert peer.expect_closed() == []
     assert member(one).is_open()
+
+
+# -- watchers ----------------------------------------------------------
+
+def recv_all(client, count):
+    """The next count frames, in no order that matters."""
+    return sorted(client.recv() for _ in range(count))
+
+
+def watch(client):
+    client.send(wire.WATCH_CONNS)
+    return client
+
+
+def test_t35_watch_flood(mesh, placement):
+    one = mesh()
+    first = one.client()
+    second = place_one(one, beside(one, placement, first))
+    watcher = watch(member(one, accept=beside(one, placement, first)))
+    everybody = sorted([present(watcher, MESH), present(first),
+                        present(second)])
+    assert recv_all(watcher, 3) == everybody
+    assert watcher.fence() == []
+    assert one.counter("derp_watchers") == 1
+    watch(watcher)
+    assert recv_all(watcher, 3) == everybody
+    assert watcher.fence() == []
+    assert one.counter("derp_watchers") == 1
+    assert one.counter("derp_mesh_update_batch_size_sum") == 6
+
+
+def test_t36_watch_stream(mesh, placement):
+    one = mesh()
+    first = one.client()
+    watcher = watch(member(one, accept=beside(one, placement, first)))
+    assert recv_all(watcher, 2) == sorted(
+        [present(watcher, MESH), present(first)])
+    late = place_one(one, beside(one, placement, watcher))
+    got = watcher.recv()
+    while got != present(late):  # those that landed elsewhere before
+        assert got.type in (wire.PEER_PRESENT, wire.PEER_GONE)
+        got = watcher.recv()
+    first.close()
+    one.clients.remove(first)
+    while watcher.recv() != gone(first.public):
+        pass
+    assert watcher.fence() == []
+    other = watch(member(one))
+    assert watcher.recv() == present(other, MESH)
+    assert recv_all(other, 3) == sorted(
+        [present(watcher, MESH), present(other, MESH), present(late)])
+    assert watcher.fence() == [] and other.fence() == []
+    assert one.counter("derp_watchers") == 2
+
+
+def test_t37_watch_dup(mesh):
+    one = mesh()
+    watcher = watch(member(one))
+    assert watcher.recv() == present(watcher, MESH)
+    key = wire.Key()
+    twins = []
+    for _ in range(4):
+        twins.append(one.client(key=key))
+        assert watcher.recv() == present(twins[-1])
+    for twin in twins:
+        assert watcher.fence() == []
+        one.clients.remove(twin)
+        twin.close()
+    assert watcher.recv() == gone(key.public)
+    assert watcher.fence() == []
+
+
+def test_t52_not_ideal(mesh):
+    one = mesh()
+    watcher = watch(member(one))
+    assert watcher.recv() == present(watcher, MESH)
+    for more, extra, flags in (
+            ({}, ("Ideal-Node: 1a",), NOT_IDEAL),
+            ({"IsProber": True}, ("Ideal-Node: 1a",), NOT_IDEAL | PROBER),
+            ({"IsProber": True}, (), PROBER)):
+        client = one.client(info={"version": 2, **more}, extra=extra)
+        assert watcher.recv() == present(client, flags)
+
+
+def test_own_key_watches_nothing(mesh):
+    """A relay that is connected to itself hears nothing at all."""
+    one = mesh()
+    watcher = watch(member(one))
+    assert watcher.recv() == present(watcher, MESH)
+    with open(one.path("state/derp.key")) as file:
+        text = json.load(file)["PrivateKey"].removeprefix("privkey:")
+    own = watch(member(one, node=wire.Key(bytes.fromhex(text))))
+    assert own.fence() == []
+    client = one.client()
+    assert recv_all(watcher, 2) == sorted(
+        [present(own, MESH), present(client)])
+    watch(own)
+    assert own.fence() == []
+    assert one.counter("derp_watchers") == 1
+
+
+def test_watch_over_a_death(mesh):
+    """Clients of a worker that dies have left; nobody else has."""
+    one = mesh(workers=3)
+    watcher = watch(member(one))
+    assert watcher.recv() == present(watcher, MESH)
+    where = one.worker_of(watcher)
+    there, lost = {}, []
+    for _ in range(30):
+        client = one.client()
+        assert watcher.recv() == present(client)
+        there[client.public] = one.worker_of(client)
+    victim = (where + 1) % 3
+    one.allow("worker")
+    os.kill(one.pid("worker", victim), signal.SIGKILL)
+    for _ in range(sum(index == victim for index in there.values())):
+        lost.append(watcher.recv())
+    assert sorted(lost) == sorted(
+        gone(key) for key, index in there.items() if index == victim)
+    wait_until(lambda: len(one.processes("worker")) == 3 and all(
+        item["state"] == "live" for item in one.processes("worker")))
+    assert watcher.fence() == []
+    late = [one.client() for _ in range(6)]
+    assert recv_all(watcher, 6) == sorted(present(item) for item in late)
+
+
+def test_slow_watcher_hurts_nobody(mesh):
+    """One that reads nothing while hundreds come and go."""
+    one = mesh()
+    slow, watcher = watch(member(one)), watch(member(one))
+    recv_all(watcher, 2)
+    a, b = one.client(), one.client()
+    recv_all(watcher, 2)
+    for _ in range(100):
+        client = one.client(tls=None)
+        assert watcher.recv() == present(client)
+        one.clients.remove(client)
+        client.close()
+        assert watcher.recv() == gone(client.public)
+        a.roundtrip(b)
+    watch(slow)  # it reads only now
+    names = {frame.payload[:32] for frame in slow.fence()}
+    assert {a.public, b.public} <= names

@@ -36,10 +36,10 @@ def member(one, key=MESH_KEY, accept=lambda index: True, node=None, **more):
 
 def present(client, flags=REGULAR):
     """The PeerPresent frame that announces a client of the tests."""
-    host, port = client.local[:2]
+    host, port = client.local.rsplit(":", 1)
     ip = b"\0" * 10 + b"\xff\xff" + socket.inet_aton(host)
     return wire.Frame(wire.PEER_PRESENT, client.public + ip
-                      + struct.pack(">HB", port, flags))
+                      + struct.pack(">HB", int(port), flags))
 
 
 def gone(key, reason=wire.GONE_DISCONNECTED):
