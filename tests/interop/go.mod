@@ -4,6 +4,7 @@ go 1.26.6
 
 tool (
 	tailscale.com/cmd/derper
+	tailscale.com/cmd/derpprobe
 	tailscale.com/cmd/tailscale
 	tailscale.com/cmd/tailscaled
 )

@@ -20,6 +20,7 @@ import (
 
 const (
 	toolDerper     = "derper"
+	toolDerpprobe  = "derpprobe"
 	toolTailscale  = "tailscale"
 	toolTailscaled = "tailscaled"
 )
@@ -52,7 +53,8 @@ func prepare() error {
 		return err
 	}
 	args := []string{"build", "-o", toolDir + "/"}
-	for _, tool := range []string{toolDerper, toolTailscale, toolTailscaled} {
+	for _, tool := range []string{toolDerper, toolDerpprobe, toolTailscale,
+		toolTailscaled} {
 		args = append(args, "tailscale.com/cmd/"+tool)
 	}
 	out, err := exec.Command("go", args...).CombinedOutput()

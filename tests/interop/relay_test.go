@@ -30,6 +30,7 @@ type relay struct {
 	pin   string           // of the certificate, as printed by the relay
 	dmap  *tailcfg.DERPMap // what a client needs to know
 	ns    string           // network namespace, or empty
+	host  string           // what clients are told to dial; empty: ip
 	conf  string           // ionscale's configuration file
 }
 
@@ -66,6 +67,9 @@ type where struct {
 	ip    string
 	ports []int // TLS, plain, STUN
 	ns    string
+	host  string // of ionscale's public address; empty: ip
+	more  string // of ionscale's configuration; %s is the relay's directory
+	mesh  string // mesh key, written to mesh.key in the relay's directory
 }
 
 func local(t testing.TB) where {
@@ -75,13 +79,20 @@ func local(t testing.TB) where {
 // startDerper starts upstream's derper with a certificate of its own making.
 func startDerper(t testing.TB, w where) *relay {
 	t.Helper()
+	return startDerperWith(t, w, cleanEnv())
+}
+
+// startDerperWith has an environment and flags of the test's own.
+func startDerperWith(t testing.TB, w where, env []string,
+	flags ...string) *relay {
+	t.Helper()
 	r := &relay{kind: "derper", ip: w.ip, ns: w.ns, dir: t.TempDir(),
 		tls: w.ports[0], plain: w.ports[1], stun: w.ports[2]}
 	args := r.inNS(filepath.Join(toolDir, toolDerper),
 		"-a", r.addr(), "-certmode", "manual", "-certdir", r.dir,
 		"-hostname", r.ip, "-c", filepath.Join(r.dir, "derper.key"),
 		"-http-port", fmt.Sprint(r.plain), "-stun-port", fmt.Sprint(r.stun))
-	r.process = start(t, "derper", cleanEnv(), args...)
+	r.process = start(t, "derper", env, append(args, flags...)...)
 	eventually(t, 20*time.Second, "derper prints its pin", func() bool {
 		if r.exited() {
 			t.Fatalf("derper ended:\n%s", r.out.String())
@@ -105,7 +116,7 @@ func startDerper(t testing.TB, w where) *relay {
 // startIonscale starts our daemon; its map is what its own CLI prints.
 func startIonscale(t testing.TB, w where) *relay {
 	t.Helper()
-	r := &relay{kind: "ionscale", ip: w.ip, ns: w.ns,
+	r := &relay{kind: "ionscale", ip: w.ip, ns: w.ns, host: w.host,
 		tls: w.ports[0], plain: w.ports[1], stun: w.ports[2]}
 	// the service user must be able to reach it
 	dir, err := os.MkdirTemp("", "ionscale-interop-")
@@ -118,7 +129,13 @@ func startIonscale(t testing.TB, w where) *relay {
 	}
 	r.dir = dir
 	r.conf = filepath.Join(dir, "ionscale.yaml")
-	r.writeConf(t, "")
+	if w.mesh != "" {
+		err := os.WriteFile(r.meshKeyFile(), []byte(w.mesh+"\n"), 0o600)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.writeConf(t, strings.ReplaceAll(w.more, "%s", dir))
 	notify, err := net.ListenUnixgram("unixgram",
 		&net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"})
 	if err != nil {
@@ -138,20 +155,28 @@ func startIonscale(t testing.TB, w where) *relay {
 	return r
 }
 
+func (r *relay) meshKeyFile() string {
+	return filepath.Join(r.dir, "mesh.key")
+}
+
 // writeConf writes the configuration; extra is more of it.
 func (r *relay) writeConf(t testing.TB, extra string) {
 	t.Helper()
+	host := r.host
+	if host == "" {
+		host = r.ip
+	}
 	text := fmt.Sprintf(`listen_addr: %[1]s:%[2]d
 http_listen_addr: %[1]s:%[3]d
 stun_listen_addr: %[1]s:%[4]d
 metrics_listen_addr: 127.0.0.1:0
-public_addr: https://%[1]s:%[2]d
+public_addr: https://%[7]s:%[2]d
 stun_public_addr: %[1]s:%[4]d
 workers: 3
 state_dir: %[5]s/state
 control_socket: %[5]s/control.sock
 pid_file: %[5]s/ionscale.pid
-%[6]s`, r.ip, r.tls, r.plain, r.stun, r.dir, extra)
+%[6]s`, r.ip, r.tls, r.plain, r.stun, r.dir, extra, host)
 	if err := os.WriteFile(r.conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
