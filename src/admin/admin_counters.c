@@ -6,6 +6,7 @@
 #include "admin/admin_counters.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "admin/admin_usage.h"
 #include "base/clock.h"
@@ -104,6 +105,19 @@ visit_directory(const ion_process_t *p,
     }
 }
 
+static uint64_t
+boot_time(void)
+{
+    struct timespec up;
+
+    if (clock_gettime(CLOCK_BOOTTIME, &up) != 0) {
+        return 0;
+    }
+    return ((uint64_t)ion_wall_now_ms() - (uint64_t)up.tv_sec * 1000 -
+               (uint64_t)up.tv_nsec / 1000000) /
+           1000;
+}
+
 static void
 visit_instance(const ion_process_t *p,
     void (*visit)(void *arg, const admin_counter_t *c), void *arg)
@@ -117,6 +131,9 @@ visit_instance(const ion_process_t *p,
         { "uptime_sec", NULL, ION_STAT_COUNTER,
             "Seconds since this instance was started.",
             now > started ? now - started : 0, 1 },
+        { "node_boot_time_seconds", NULL, ION_STAT_GAUGE,
+            "When this machine was started, in seconds since 1970.",
+            boot_time(), 1 },
         { "version", "version=\"" ION_VERSION_TEXT "\"", ION_STAT_GAUGE,
             "Always 1; the label says which version runs.", 1, 1 },
     };

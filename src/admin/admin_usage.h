@@ -1,5 +1,5 @@
 /*
- * admin_usage.h -- what the processes use, as counters by process.
+ * admin_usage.h -- what each process uses and does, as counters by process.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */

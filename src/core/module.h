@@ -85,6 +85,13 @@ extern const uint32_t ion_module_count;
 uint32_t ion_module_stat_base(uint32_t n);
 
 /*
+ * ion_module_stat_sum -- a metric of the modules in one slot, all its lines
+ * together; 0 for a name that no module has.
+ */
+uint64_t ion_module_stat_sum(
+    const struct ion_shm *shm, uint32_t slot, const char *name);
+
+/*
  * ion_module_number -- the number of a module of the array, for code that
  * holds the module but not its number (route handlers).
  */

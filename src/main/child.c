@@ -189,7 +189,7 @@ start_parts(child_t *c)
         return;
     }
     c->is_started = true;
-    measure_start(&c->measure, c->p.loop, c->p.stats);
+    measure_start(&c->measure, c->p.loop, c->p.shm, c->p.slot);
     answer(c, ION_MSG_SWITCHED, generation, NULL);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "main/measure.h"
 
+#include "core/module.h"
 #include "core/process_stats.h"
 
 #define EVERY ION_SEC(1)
@@ -42,13 +43,21 @@ measure_open(measure_t *m)
 }
 
 void
-measure_start(measure_t *m, ion_loop_t *loop, uint64_t *stats)
+measure_start(measure_t *m, ion_loop_t *loop, ion_shm_t *shm, uint32_t slot)
 {
     ion_usage_now_t now;
     m->loop = loop;
-    m->stats = stats;
+    m->stats = ion_stats_own(shm);
     look(m, &now);
     set(m, ION_PROCESS_START_RESIDENT, now.resident_bytes);
+    for (size_t i = 0; i < ION_PROCESS_SHARE_COUNT; i++) {
+        const ion_process_share_t *share = &ion_process_shares[i];
+        uint64_t before = 0;
+        if (share->type == ION_STAT_COUNTER) {
+            before = ion_module_stat_sum(shm, slot, share->of);
+        }
+        set(m, ION_PROCESS_SHARES + i, before);
+    }
     ion_timer_init(&m->timer, on_timer);
     ion_timer_set(loop, &m->timer, ion_loop_now(loop) + EVERY);
 }

@@ -12,6 +12,7 @@
 
 #include "event/loop.h"
 #include "os/usage.h"
+#include "shm/shm.h"
 
 typedef struct measure {
     bool is_open;
@@ -28,9 +29,10 @@ void measure_open(measure_t *m);
  * measure_start -- look now, which is what the process needs by itself, and
  * from now on every second.
  *
- * loop and stats are borrowed until measure_stop.
+ * loop and shm are borrowed until measure_stop; slot is this process's.
  */
-void measure_start(measure_t *m, ion_loop_t *loop, uint64_t *stats);
+void measure_start(
+    measure_t *m, ion_loop_t *loop, ion_shm_t *shm, uint32_t slot);
 
 /* measure_stop -- before the loop goes; without open or start it does little
  * or nothing. */

@@ -406,7 +406,7 @@ run(master_t *m)
         return rc;
     }
     measure_open(&m->measure);
-    measure_start(&m->measure, m->loop, m->stats);
+    measure_start(&m->measure, m->loop, m->shm, ion_shm_master_slot(m->shm));
     m->state = MASTER_STARTING;
     for (uint32_t i = 0; i < m->seat_count; i++) {
         if (m->seats[i].is_wanted) {

@@ -101,6 +101,134 @@ def test_metrics_types(server):
         assert types.get(name) == kind, (name, types.get(name))
 
 
+# Every metric that derper exports, as its dashboards ask for them.
+DERPER = {
+    "derp_accepts": "counter",
+    "derp_average_queue_duration_ms": "untyped",
+    "derp_buffered_write_frames": "histogram",
+    "derp_bytes_dropped": "counter",
+    "derp_bytes_received": "counter",
+    "derp_bytes_sent": "counter",
+    "derp_clients_local": "gauge",
+    "derp_clients_remote": "gauge",
+    "derp_clients_total": "gauge",
+    "derp_current_connections": "gauge",
+    "derp_current_dup_client_conns": "gauge",
+    "derp_current_dup_client_keys": "gauge",
+    "derp_current_file_descriptors": "gauge",
+    "derp_current_home_connections": "gauge",
+    "derp_current_notideal_connections": "gauge",
+    "derp_got_ping": "counter",
+    "derp_home_moves_in": "counter",
+    "derp_home_moves_out": "counter",
+    "derp_memstats_sys0": "gauge",
+    "derp_packets_dropped": "counter",
+    "derp_packets_received": "counter",
+    "derp_packets_received_kind": "counter",
+    "derp_packets_sent": "counter",
+    "derp_peer_gone_disconnected_frames": "counter",
+    "derp_peer_gone_not_here_frames": "counter",
+    "derp_rate_limit_per_client_burst_bytes": "untyped",
+    "derp_rate_limit_per_client_bytes_per_second": "untyped",
+    "derp_rate_limit_per_client_waited": "counter",
+    "derp_sclient_write_timeouts": "counter",
+    "derp_sent_pong": "counter",
+    "derp_tcp_rtt": "counter",
+    "derp_total_dup_client_conns": "counter",
+    "derp_unknown_frames": "counter",
+    "derp_websocket_accepts": "counter",
+    "derper_tls_active_version": "gauge",
+    "derper_tls_request_version": "counter",
+    "stun_addrfamily": "counter",
+    "stun_requests": "counter",
+    "tls_listener_accepted_connections": "counter",
+    "tls_listener_rejected_connections": "counter",
+    "bootstrap_dns_requests": "counter",
+    "bootstrap_dns_unpublished_misses": "counter",
+    "node_boot_time_seconds": "gauge",
+    "process_start_unix_time": "gauge",
+    "uptime_sec": "counter",
+    "version": "gauge",
+}
+
+# Those that come with a mesh and with published names; of the right type
+# if they are there.
+DERPER_MORE = {
+    "bootstrap_dns_published_hits": "counter",
+    "bootstrap_dns_published_misses": "counter",
+    "bootstrap_dns_queried_domains": "counter",
+    "bootstrap_dns_unpublished_hits": "counter",
+    "bootstrap_dns_unpublished_percent_misses": "counter",
+    "derp_mesh_update_batch_size": "histogram",
+    "derp_mesh_update_loop_count": "histogram",
+    "derp_multiforwarder_created": "counter",
+    "derp_multiforwarder_deleted": "counter",
+    "derp_packet_forwarder_delete_other_value": "counter",
+    "derp_packets_forwarded_in": "counter",
+    "derp_packets_forwarded_out": "counter",
+    "derp_watchers": "gauge",
+}
+
+# What says something about Go's runtime says nothing about us: there is no
+# garbage collector, no goroutine and no such version here.
+DERPER_GO = ("go_sync_mutex_wait_seconds", "go_version", "goroutines",
+             "memstats_")
+
+# Ours: the name, and the labels of its samples.
+OURS = {
+    "ionscale_fabric_bytes": set(),
+    "ionscale_fabric_controls": set(),
+    "ionscale_fabric_full": set(),
+    "ionscale_fabric_packets": set(),
+    "ionscale_handshakes": {"outcome"},
+    "ionscale_http_errors": set(),
+    "ionscale_http_requests": set(),
+    "ionscale_keeper_deaths": set(),
+    "ionscale_logins": {"outcome"},
+    "ionscale_process_cpu_seconds": {"process"},
+    "ionscale_process_max_fds": {"process"},
+    "ionscale_process_open_fds": {"process"},
+    "ionscale_process_resident_bytes": {"process"},
+    "ionscale_reloads": {"outcome"},
+    "ionscale_worker_bytes_received": {"process"},
+    "ionscale_worker_bytes_sent": {"process"},
+    "ionscale_worker_connections": {"process"},
+    "ionscale_worker_deaths": set(),
+    "ionscale_worker_packets_dropped": {"process"},
+    "ionscale_worker_packets_received": {"process"},
+    "ionscale_worker_packets_sent": {"process"},
+}
+
+
+def test_every_metric_of_the_reference(server):
+    one = server()
+    samples, types = scrape(one)
+    assert {name: types.get(name) for name in DERPER} == DERPER
+    for name, kind in DERPER_MORE.items():
+        assert types.get(name, kind) == kind, name
+    assert not [name for name in types if name.startswith(DERPER_GO)]
+    version = one.status()["version"]
+    assert samples[f'version{{version="{version}"}}'] == 1
+    with open("/proc/stat") as stat:
+        boot = next(int(line.split()[1]) for line in stat
+                    if line.startswith("btime "))
+    assert abs(samples["node_boot_time_seconds"] - boot) <= 2
+
+
+def test_our_own_metrics(server):
+    one = server()
+    samples, types = scrape(one)
+    for name, labels in OURS.items():
+        assert name in types, name
+        found = [key for key in samples
+                 if key.partition("{")[0] == name]
+        for key in found:
+            assert set(re.findall(r'([a-z_]+)="', key)) == labels, key
+        assert len(found) >= 1
+    assert not [name for name in types if not name.startswith("ionscale_")
+                and name not in DERPER and name not in DERPER_MORE]
+
+
 def test_all_drop_counters_exist_from_the_start(server):
     one = server()
     counters = one.counters()
@@ -315,3 +443,54 @@ def test_draining_worker_has_a_name_of_its_own(server):
         return {"worker1", "worker1-draining"} < set(
             by_process(samples, "ionscale_process_open_fds"))
     wait_until(both)
+
+
+def test_traffic_by_worker(server, placement):
+    """Each worker's share; together they are the instance's numbers."""
+    one = server()
+    a, b = place(one, placement)
+    for _ in range(10):
+        a.roundtrip(b)
+    a.send_packet(wire.Key().public, wire.disco())
+    a.recv()
+    samples, types = scrape(one)
+    at = {f"worker{one.worker_of(client)}" for client in (a, b)}
+    for what, whole in (
+            ("connections", "derp_current_connections"),
+            ("packets_received", "derp_packets_received"),
+            ("packets_sent", "derp_packets_sent"),
+            ("bytes_received", "derp_bytes_received"),
+            ("bytes_sent", "derp_bytes_sent")):
+        shares = by_process(samples, "ionscale_worker_" + what)
+        assert set(shares) == {
+            f"worker{index}" for index in range(one.workers)}
+        assert {name for name in shares if shares[name] > 0} == at
+        assert sum(shares.values()) == samples[whole]
+    drops = by_process(samples, "ionscale_worker_packets_dropped")
+    assert sum(drops.values()) == 1
+    assert drops[f"worker{one.worker_of(a)}"] == 1
+    assert types["ionscale_worker_packets_sent"] == "counter"
+    assert types["ionscale_worker_connections"] == "gauge"
+
+
+def test_a_new_worker_begins_with_nothing(server):
+    """The slot's counters go on; the share of its next owner does not."""
+    one = server(workers=1)
+    a = one.client()
+    for _ in range(10):
+        a.roundtrip(a)
+    for _ in range(2):
+        one.allow(r"worker 0 \(pid \d+\) killed by signal 9")
+        pid = one.pid("worker")
+        proc.kill(pid)
+
+        def another():
+            live = [item["pid"] for item in one.processes("worker")
+                    if item["state"] == "live"]
+            return live and live != [pid]
+        wait_until(another)
+    a = one.client()
+    a.roundtrip(a)
+    samples, _ = scrape(one)
+    assert samples["derp_packets_sent"] == 22
+    assert samples['ionscale_worker_packets_sent{process="worker0"}'] == 2
