@@ -41,6 +41,7 @@ admin_client_close_keeper(admin_client_t *c)
         return;
     }
     admin_command_forget_keeper(c);
+    admin_kick_forget_keeper(c);
     c->state = ADMIN_CLIENT_CLOSED;
     ion_io_del(loop, &c->io);
     ion_timer_cancel(loop, &c->limit);

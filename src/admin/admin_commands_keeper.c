@@ -12,6 +12,7 @@
 #include "admin/admin_keeper_int.h"
 #include "admin/admin_list.h"
 #include "admin/admin_reply.h"
+#include "admin/admin_stats.h"
 #include "admin/admin_status.h"
 #include "base/assert.h"
 
@@ -25,15 +26,17 @@ typedef struct admin_op {
 
 typedef struct admin_command {
     const char *name;
-    void (*run)(admin_client_t *c);
+    const char *argument; /* the one it takes, a text; NULL = none */
+    void (*run)(admin_client_t *c, const admin_request_t *request);
 } admin_command_t;
 
 static void
-run_status(admin_client_t *c)
+run_status(admin_client_t *c, const admin_request_t *request)
 {
     ion_sb_t sb;
     ion_jw_t w;
 
+    (void)request;
     ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
     admin_reply_begin(&w, &sb);
     admin_status_write(c->keeper->process, &w);
@@ -43,11 +46,27 @@ run_status(admin_client_t *c)
 }
 
 static void
-run_version(admin_client_t *c)
+run_stats(admin_client_t *c, const admin_request_t *request)
 {
     ion_sb_t sb;
     ion_jw_t w;
 
+    (void)request;
+    ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
+    admin_reply_begin(&w, &sb);
+    admin_stats_write(c->keeper->process, &w);
+    admin_reply_end(&w);
+    admin_client_reply_keeper(c, &sb);
+    ion_sb_fini(&sb);
+}
+
+static void
+run_version(admin_client_t *c, const admin_request_t *request)
+{
+    ion_sb_t sb;
+    ion_jw_t w;
+
+    (void)request;
     ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
     admin_reply_begin(&w, &sb);
     ion_jw_object_begin(&w);
@@ -60,12 +79,13 @@ run_version(admin_client_t *c)
 }
 
 static void
-run_get_derp_map(admin_client_t *c)
+run_get_derp_map(admin_client_t *c, const admin_request_t *request)
 {
     const ion_blob_t *map = ion_cycle_blob(c->keeper->process->cycle, "map");
     ion_sb_t sb;
     ion_jw_t w;
 
+    (void)request;
     if (map == NULL) {
         admin_client_error_keeper(c, "there is no DERP map", "");
         return;
@@ -79,8 +99,9 @@ run_get_derp_map(admin_client_t *c)
 }
 
 static void
-run_derp_list(admin_client_t *c)
+run_derp_list(admin_client_t *c, const admin_request_t *request)
 {
+    (void)request;
     c->state = ADMIN_CLIENT_LISTING;
     c->cursor = 0;
     admin_command_piece_keeper(c);
@@ -182,39 +203,45 @@ ask_master(admin_client_t *c, ion_master_op_t kind, const char *refused)
 }
 
 static void
-run_reload(admin_client_t *c)
+run_reload(admin_client_t *c, const admin_request_t *request)
 {
+    (void)request;
     ask_master(c, ION_OP_RELOAD,
         "reload refused, the old configuration stays in force");
 }
 
 static void
-run_reopen(admin_client_t *c)
+run_reopen(admin_client_t *c, const admin_request_t *request)
 {
+    (void)request;
     ask_master(c, ION_OP_REOPEN, "cannot reopen the log file");
 }
 
 static void
-run_stop(admin_client_t *c)
+run_stop(admin_client_t *c, const admin_request_t *request)
 {
+    (void)request;
     ask_master(c, ION_OP_STOP, "stop refused");
 }
 
 static void
-run_quit(admin_client_t *c)
+run_quit(admin_client_t *c, const admin_request_t *request)
 {
+    (void)request;
     ask_master(c, ION_OP_QUIT, "quit refused");
 }
 
 static const admin_command_t commands[] = {
-    { "status", run_status },
-    { "version", run_version },
-    { "derp list", run_derp_list },
-    { "system get-derp-map", run_get_derp_map },
-    { "reload", run_reload },
-    { "reopen", run_reopen },
-    { "stop", run_stop },
-    { "quit", run_quit },
+    { "status", NULL, run_status },
+    { "stats", NULL, run_stats },
+    { "version", NULL, run_version },
+    { "derp list", NULL, run_derp_list },
+    { "derp kick", "key", admin_kick_run_keeper },
+    { "system get-derp-map", NULL, run_get_derp_map },
+    { "reload", NULL, run_reload },
+    { "reopen", NULL, run_reopen },
+    { "stop", NULL, run_stop },
+    { "quit", NULL, run_quit },
 };
 
 static void
@@ -234,6 +261,35 @@ refuse_unknown(admin_client_t *c, ion_str_t name)
     ion_sb_fini(&known);
 }
 
+/* A command takes the one argument that it names, and needs it. */
+static bool
+check_arguments(admin_client_t *c, const admin_command_t *command,
+    const ion_doc_node_t *args)
+{
+    const char *want = command->argument;
+    const ion_doc_node_t *given = NULL;
+    ion_errtext_t error;
+
+    if (args != NULL) {
+        ION_DOC_FOREACH(arg, args)
+        {
+            if (want == NULL || !ion_str_eq(arg->key, ion_str_from(want))) {
+                ion_errtext_set(&error, "'%s' takes no argument '%.*s'",
+                    command->name, ION_STR_ARG(arg->key));
+                admin_client_error_keeper(c, error.msg, "");
+                return false;
+            }
+            given = arg;
+        }
+    }
+    if (want != NULL && (given == NULL || given->kind != ION_DOC_STRING)) {
+        ion_errtext_set(&error, "'%s' needs a text '%s'", command->name, want);
+        admin_client_error_keeper(c, error.msg, "");
+        return false;
+    }
+    return true;
+}
+
 void
 admin_command_run_keeper(admin_client_t *c, const admin_request_t *request)
 {
@@ -241,15 +297,9 @@ admin_command_run_keeper(admin_client_t *c, const admin_request_t *request)
         if (!ion_str_eq(request->cmd, ion_str_from(commands[i].name))) {
             continue;
         }
-        if (request->args != NULL && request->args->count > 0) {
-            ion_errtext_t error;
-
-            ion_errtext_set(&error, "'%s' takes no argument '%.*s'",
-                commands[i].name, ION_STR_ARG(request->args->first->key));
-            admin_client_error_keeper(c, error.msg, "");
-            return;
+        if (check_arguments(c, &commands[i], request->args)) {
+            commands[i].run(c, request);
         }
-        commands[i].run(c);
         return;
     }
     refuse_unknown(c, request->cmd);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "admin/admin_usage.h"
+#include "base/assert.h"
 #include "base/clock.h"
 #include "core/master_stats.h"
 #include "core/module.h"
@@ -155,6 +156,37 @@ admin_counters_walk(const ion_process_t *p,
     visit_directory(p, visit, arg);
     admin_usage_walk(p, visit, arg);
     visit_instance(p, visit, arg);
+}
+
+const char *
+admin_counter_type_word(ion_stat_type_t type)
+{
+    switch (type) {
+    case ION_STAT_COUNTER:
+        return "counter";
+    case ION_STAT_GAUGE:
+        return "gauge";
+    case ION_STAT_UNTYPED:
+        return "untyped";
+    case ION_STAT_HISTOGRAM:
+        return "histogram";
+    }
+    ION_UNREACHABLE();
+}
+
+ion_str_t
+admin_counter_family(const admin_counter_t *c)
+{
+    const ion_str_t suffix = ION_STR("_bucket");
+    ion_str_t name = ion_str_from(c->name);
+
+    if (c->type == ION_STAT_HISTOGRAM && name.len > suffix.len &&
+        ion_str_eq(
+            (ion_str_t){ name.p + name.len - suffix.len, suffix.len }, suffix))
+    {
+        name.len -= suffix.len;
+    }
+    return name;
 }
 
 uint64_t

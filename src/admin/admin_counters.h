@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "core/process.h"
 #include "shm/stats.h"
 
@@ -35,6 +36,21 @@ typedef struct admin_counter {
  */
 void admin_counters_walk(const ion_process_t *p,
     void (*visit)(void *arg, const admin_counter_t *c), void *arg);
+
+/*
+ * admin_counter_type_word -- "counter", "gauge", "untyped", "histogram".
+ *
+ * Errors: none.
+ */
+const char *admin_counter_type_word(ion_stat_type_t type);
+
+/*
+ * admin_counter_family -- the name that a counter's description is of: of a
+ * histogram's NAME_bucket it is NAME, else the counter's own.
+ *
+ * Errors: none.
+ */
+ion_str_t admin_counter_family(const admin_counter_t *c);
 
 /*
  * admin_counter_of_slot -- one process's share of a metric without labels.

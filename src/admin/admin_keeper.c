@@ -183,6 +183,7 @@ admin_keeper_start(ion_process_t *p, uint32_t self, ion_errtext_t *err)
     k->owner = maker.uid;
     ion_list_init(&k->clients);
     ion_list_init(&k->ops);
+    ion_list_init(&k->kicks);
     ion_timer_init(&k->pause, on_pause_over);
     ion_io_init(&k->io, s->fd, on_connect);
     rc = ion_io_add(p->loop, &k->io, ION_IO_READ);
@@ -247,6 +248,7 @@ admin_keeper_stop(ion_process_t *p, uint32_t self)
         admin_client_close_keeper(ION_CONTAINER_OF(it, admin_client_t, link));
     }
     admin_command_leave_ops_keeper(k);
+    admin_kick_stop_keeper(k);
     p->module_data[self] = NULL;
     k->magic = 0;
     free(k);

@@ -49,7 +49,8 @@ typedef struct admin_keeper {
     bool is_idle; /* said so */
     size_t client_count;
     ion_list_t clients;
-    ion_list_t ops; /* asked of the master, not answered yet */
+    ion_list_t ops;   /* asked of the master, not answered yet */
+    ion_list_t kicks; /* under way */
 } admin_keeper_t;
 
 typedef enum admin_client_state {
@@ -122,6 +123,15 @@ void admin_command_run_keeper(
 
 /* admin_command_piece_keeper -- queue the next piece of a list. */
 void admin_command_piece_keeper(admin_client_t *c);
+
+/* admin_kick_run_keeper -- begin `derp kick`. */
+void admin_kick_run_keeper(admin_client_t *c, const admin_request_t *request);
+
+/* admin_kick_forget_keeper -- a client that waits for a kick is gone. */
+void admin_kick_forget_keeper(admin_client_t *c);
+
+/* admin_kick_stop_keeper -- the keeper ends; no client is left that waits. */
+void admin_kick_stop_keeper(admin_keeper_t *k);
 
 /* admin_command_forget_keeper -- a client that waits for the master is gone. */
 void admin_command_forget_keeper(admin_client_t *c);

@@ -8,39 +8,6 @@
 #include <inttypes.h>
 
 #include "admin/admin_counters.h"
-#include "base/assert.h"
-
-static const char *
-type_word(ion_stat_type_t type)
-{
-    switch (type) {
-    case ION_STAT_COUNTER:
-        return "counter";
-    case ION_STAT_GAUGE:
-        return "gauge";
-    case ION_STAT_UNTYPED:
-        return "untyped";
-    case ION_STAT_HISTOGRAM:
-        return "histogram";
-    }
-    ION_UNREACHABLE();
-}
-
-/* A histogram's description is of all its lines: NAME, not NAME_bucket. */
-static ion_str_t
-described_name(const admin_counter_t *c)
-{
-    const ion_str_t suffix = ION_STR("_bucket");
-    ion_str_t name = ion_str_from(c->name);
-
-    if (c->type == ION_STAT_HISTOGRAM && name.len > suffix.len &&
-        ion_str_eq(
-            (ion_str_t){ name.p + name.len - suffix.len, suffix.len }, suffix))
-    {
-        name.len -= suffix.len;
-    }
-    return name;
-}
 
 static void
 write_value(ion_sb_t *sb, const admin_counter_t *c)
@@ -63,11 +30,11 @@ write_line(void *arg, const admin_counter_t *c)
     ion_sb_t *sb = arg;
 
     if (c->help != NULL) {
-        ion_str_t name = described_name(c);
+        ion_str_t name = admin_counter_family(c);
 
         ion_sb_addf(sb, "# HELP %.*s %s\n", ION_STR_ARG(name), c->help);
-        ion_sb_addf(
-            sb, "# TYPE %.*s %s\n", ION_STR_ARG(name), type_word(c->type));
+        ion_sb_addf(sb, "# TYPE %.*s %s\n", ION_STR_ARG(name),
+            admin_counter_type_word(c->type));
     }
     if (c->labels != NULL) {
         ion_sb_addf(sb, "%s{%s} ", c->name, c->labels);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "admin/admin_counters.h"
+#include "admin/admin_stats.h"
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/clock.h"
@@ -212,11 +213,7 @@ write_counter(void *arg, const admin_counter_t *c)
     } else {
         ion_jw_key(w, c->name);
     }
-    if (c->scale == 1) {
-        ion_jw_u64(w, c->value);
-    } else {
-        ion_jw_f64(w, (double)c->value / (double)c->scale);
-    }
+    admin_stats_value(c, w);
 }
 
 void

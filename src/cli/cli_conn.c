@@ -150,8 +150,15 @@ recv_all(const cli_conn_t *conn, void *p, size_t n)
     return ION_OK;
 }
 
+/* what is asked, and the argument of it, if there is one */
+typedef struct cli_request {
+    const char *cmd;
+    const char *name;
+    const char *value;
+} cli_request_t;
+
 static ion_err_t
-send_request(cli_conn_t *conn, const char *cmd)
+send_request(cli_conn_t *conn, const cli_request_t *request)
 {
     uint8_t head[ADMIN_HEADER_LEN];
     admin_header_t header = { ADMIN_FRAME_REQUEST, 0, ++conn->req };
@@ -163,7 +170,14 @@ send_request(cli_conn_t *conn, const char *cmd)
     ion_jw_init(&w, &sb, 0);
     ion_jw_object_begin(&w);
     ion_jw_key(&w, "cmd");
-    ion_jw_strz(&w, cmd);
+    ion_jw_strz(&w, request->cmd);
+    if (request->name != NULL) {
+        ion_jw_key(&w, "args");
+        ion_jw_object_begin(&w);
+        ion_jw_key(&w, request->name);
+        ion_jw_strz(&w, request->value);
+        ion_jw_object_end(&w);
+    }
     ion_jw_object_end(&w);
     if (!sb.failed) {
         header.len = (uint32_t)sb.len;
@@ -219,8 +233,8 @@ take_reply(const cli_conn_t *conn, const admin_header_t *header,
     return reply->result != NULL ? ION_OK : ION_MALF;
 }
 
-ion_err_t
-cli_ask(cli_conn_t *conn, const char *cmd,
+static ion_err_t
+ask(cli_conn_t *conn, const cli_request_t *request,
     void (*piece)(void *arg, const ion_doc_node_t *rows), void *arg,
     cli_reply_t *reply)
 {
@@ -236,7 +250,7 @@ cli_ask(cli_conn_t *conn, const char *cmd,
         return rc;
     }
     /* a daemon that refuses us may close before it reads: look for its word */
-    sent = send_request(conn, cmd);
+    sent = send_request(conn, request);
     rc = receive(conn, reply->arena, &header, &root);
     while (rc == ION_OK && header.type == ADMIN_FRAME_PART &&
            header.req == conn->req && piece != NULL)
@@ -254,6 +268,25 @@ cli_ask(cli_conn_t *conn, const char *cmd,
         piece(arg, reply->result);
     }
     return rc;
+}
+
+ion_err_t
+cli_ask(cli_conn_t *conn, const char *cmd,
+    void (*piece)(void *arg, const ion_doc_node_t *rows), void *arg,
+    cli_reply_t *reply)
+{
+    const cli_request_t request = { cmd, NULL, NULL };
+
+    return ask(conn, &request, piece, arg, reply);
+}
+
+ion_err_t
+cli_ask_with(cli_conn_t *conn, const char *cmd, const char *name,
+    const char *value, cli_reply_t *reply)
+{
+    const cli_request_t request = { cmd, name, value };
+
+    return ask(conn, &request, NULL, NULL, reply);
 }
 
 void

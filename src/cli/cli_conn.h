@@ -87,6 +87,14 @@ ION_NODISCARD ion_err_t cli_ask(cli_conn_t *conn, const char *cmd,
     void (*piece)(void *arg, const ion_doc_node_t *rows), void *arg,
     cli_reply_t *reply);
 
+/*
+ * cli_ask_with -- run one command that takes an argument, a text.
+ *
+ * Errors: as cli_ask.
+ */
+ION_NODISCARD ion_err_t cli_ask_with(cli_conn_t *conn, const char *cmd,
+    const char *name, const char *value, cli_reply_t *reply);
+
 /* cli_reply_free -- free what a reply holds. */
 void cli_reply_free(cli_reply_t *reply);
 

@@ -1,5 +1,5 @@
 /*
- * cli_derp.c -- `ionscale derp list`.
+ * cli_derp.c -- `ionscale derp list` and `derp kick`.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
@@ -149,6 +149,46 @@ cli_run_derp_list(const cli_opts_t *opts)
     }
     status =
         opts->is_json ? list_json(&conn, &reply) : list_table(&conn, &reply);
+    cli_reply_free(&reply);
+    cli_close(&conn);
+    return status;
+}
+
+static int
+print_kick(const cli_opts_t *opts, const ion_doc_node_t *result)
+{
+    ion_str_t key = cli_str(result, "key");
+    int64_t n = cli_int(result, "connections");
+    ion_sb_t sb;
+
+    if (opts->is_json) {
+        return cli_print_json(result);
+    }
+    ion_sb_init(&sb, CLI_PATH_MAX);
+    ion_sb_addf(&sb, "%" PRId64 " connection%s of %.*s ended.", n,
+        n == 1 ? "" : "s", ION_STR_ARG(key));
+    cli_print_escaped(ion_sb_str(&sb));
+    ion_sb_fini(&sb);
+    return cli_finish();
+}
+
+int
+cli_run_derp_kick(const cli_opts_t *opts)
+{
+    cli_places_t places;
+    cli_conn_t conn;
+    cli_reply_t reply = { NULL, NULL, NULL };
+    ion_err_t rc;
+    int status;
+
+    if (!cli_find_places(opts, &places) ||
+        cli_connect(&places, false, &conn) != ION_OK)
+    {
+        return 1;
+    }
+    rc = cli_ask_with(&conn, "derp kick", "key", opts->target, &reply);
+    status = rc == ION_OK ? print_kick(opts, reply.result)
+                          : cli_print_failure(&conn, rc, &reply);
     cli_reply_free(&reply);
     cli_close(&conn);
     return status;

@@ -26,6 +26,10 @@ enum {
     FLAG_INSECURE,
     FLAG_PLAIN,
     FLAG_STUN_PORT,
+    FLAG_INTERVAL,
+    FLAG_ONCE,
+    FLAG_SORT,
+    FLAG_ROWS,
 };
 
 typedef struct flag {
@@ -58,6 +62,12 @@ static const flag_t flags[] = {
     { "plain", 0, FLAG_PLAIN, CLI_TAKES_PROBE, NULL, "no TLS" },
     { "stun-port", 0, FLAG_STUN_PORT, CLI_TAKES_PROBE, "PORT",
         "UDP port of STUN (3478); 0 = do not ask" },
+    { "interval", 0, FLAG_INTERVAL, CLI_TAKES_INTERVAL, "TIME",
+        "between two looks, such as 500ms or 5s" },
+    { "once", 0, FLAG_ONCE, CLI_TAKES_ONCE, NULL, "one round, then end" },
+    { "sort", 0, FLAG_SORT, CLI_TAKES_SCREEN, "WHAT",
+        "bytes, packets or drops" },
+    { "rows", 0, FLAG_ROWS, CLI_TAKES_SCREEN, "N", "clients to show" },
     { NULL, 't', FLAG_CHECK, CLI_TAKES_SERVER, NULL,
         "check the configuration, files and addresses" },
     { NULL, 'T', FLAG_DUMP, CLI_TAKES_SERVER, NULL,
@@ -69,6 +79,15 @@ static bool
 belongs(const flag_t *f, const cli_command_t *cmd)
 {
     return f->takes == 0 || (f->takes & cmd->takes) != 0;
+}
+
+const char *
+cli_argument(const cli_command_t *cmd)
+{
+    if ((cmd->takes & CLI_TAKES_PROBE) != 0) {
+        return " HOST[:PORT]";
+    }
+    return (cmd->takes & CLI_TAKES_KEY) != 0 ? " KEY" : NULL;
 }
 
 void
@@ -176,6 +195,24 @@ take_probe_flag(int c, cli_opts_t *opts)
 }
 
 static bool
+take_live_flag(int c, cli_opts_t *opts)
+{
+    switch (c) {
+    case FLAG_INTERVAL:
+        opts->interval = optarg;
+        return true;
+    case FLAG_SORT:
+        opts->sort = optarg;
+        return true;
+    case FLAG_ROWS:
+        opts->rows = optarg;
+        return true;
+    default:
+        return set_switch("once", &opts->is_once);
+    }
+}
+
+static bool
 take_flag(int c, char **argv, cli_opts_t *opts)
 {
     bool ignored;
@@ -186,6 +223,11 @@ take_flag(int c, char **argv, cli_opts_t *opts)
     case FLAG_INSECURE:
     case FLAG_PLAIN:
         return take_probe_flag(c, opts);
+    case FLAG_INTERVAL:
+    case FLAG_SORT:
+    case FLAG_ROWS:
+    case FLAG_ONCE:
+        return take_live_flag(c, opts);
     case FLAG_SOCKET:
         opts->socket = optarg;
         return true;
@@ -237,9 +279,9 @@ cli_parse_flags(
             return false;
         }
     }
-    if (!opts->is_help && (cmd->takes & CLI_TAKES_PROBE) != 0) {
+    if (!opts->is_help && cli_argument(cmd) != NULL) {
         if (optind == argc) {
-            (void)cli_error("\"%s\" needs a HOST or HOST:PORT", cmd->name);
+            (void)cli_error("\"%s\" needs a%s", cmd->name, cli_argument(cmd));
             return false;
         }
         opts->target = argv[optind++];

@@ -19,8 +19,19 @@ const cli_command_t cli_commands[] = {
     { "server", "Run the daemon in the foreground", CLI_TAKES_SERVER, NULL },
     { "status", "Show processes, listeners and counters", ASKS | CLI_TAKES_JSON,
         cli_run_status },
+    { "stats", "Show the counters, grouped",
+        ASKS | CLI_TAKES_JSON | CLI_TAKES_INTERVAL, cli_run_stats },
     { "derp list", "List the connected clients", ASKS | CLI_TAKES_JSON,
         cli_run_derp_list },
+    { "derp top", "Show the busiest clients, live",
+        ASKS | CLI_TAKES_JSON | CLI_TAKES_INTERVAL | CLI_TAKES_ONCE |
+            CLI_TAKES_SCREEN,
+        cli_run_derp_top },
+    { "derp traffic", "Print who has traffic, as lines of JSON",
+        ASKS | CLI_TAKES_JSON | CLI_TAKES_INTERVAL | CLI_TAKES_ONCE,
+        cli_run_derp_traffic },
+    { "derp kick", "End all connections of a client",
+        ASKS | CLI_TAKES_JSON | CLI_TAKES_KEY, cli_run_derp_kick },
     { "derp probe", "Check a relay from outside, as clients see it",
         CLI_TAKES_PROBE | CLI_TAKES_JSON, cli_run_derp_probe },
     { "system get-derp-map", "Print the DERP map of this instance",
@@ -69,7 +80,7 @@ int
 cli_help_command(const cli_command_t *cmd)
 {
     (void)printf("%s.\n\nUsage: ionscale %s%s [flags]\n\nFlags:\n", cmd->help,
-        cmd->name, (cmd->takes & CLI_TAKES_PROBE) != 0 ? " HOST[:PORT]" : "");
+        cmd->name, cli_argument(cmd) != NULL ? cli_argument(cmd) : "");
     cli_print_flags(cmd);
     return cli_finish();
 }

@@ -20,6 +20,10 @@ enum {
     CLI_TAKES_NO_NEWLINE = 1 << 2,
     CLI_TAKES_SERVER = 1 << 3, /* `server`: described here, run elsewhere */
     CLI_TAKES_PROBE = 1 << 4,  /* a relay to look at, and how to trust it */
+    CLI_TAKES_KEY = 1 << 6,    /* a client's key */
+    CLI_TAKES_INTERVAL = 1 << 7,
+    CLI_TAKES_ONCE = 1 << 8,   /* one round of what goes on else */
+    CLI_TAKES_SCREEN = 1 << 9, /* what a screen shows */
 };
 
 typedef struct cli_opts {
@@ -28,11 +32,15 @@ typedef struct cli_opts {
     bool is_json;
     bool no_newline;
     bool is_help;
-    const char *target;    /* HOST[:PORT] of a probe */
+    const char *target;    /* HOST[:PORT] of a probe, KEY of a kick */
     const char *pin;       /* of its certificate; NULL = none */
     const char *stun_port; /* NULL = the usual one */
     bool is_insecure;
     bool is_plain;
+    const char *interval; /* a duration; NULL = the command's own */
+    bool is_once;
+    const char *sort; /* NULL = bytes */
+    const char *rows; /* lines of a screen; NULL = what fits */
 } cli_opts_t;
 
 typedef struct cli_command {
@@ -54,6 +62,20 @@ extern const cli_command_t cli_commands[];
 bool cli_parse_flags(
     const cli_command_t *cmd, int argc, char **argv, cli_opts_t *opts);
 
+/* cli_argument -- " NAME" of the argument a command needs; NULL = none. */
+const char *cli_argument(const cli_command_t *cmd);
+
+/*
+ * cli_interval -- the seconds between two looks, --interval or the default.
+ *
+ * Shape:  100ms to 30s: the daemon hangs up on who is silent for a minute.
+ *         Returns 0, with "Error: ..." printed, for a wrong one.
+ */
+double cli_interval(const cli_opts_t *opts, double normal);
+
+/* cli_pause -- wait; false when stdout has lost its reader meanwhile. */
+bool cli_pause(double seconds);
+
 /* cli_print_flags -- the flags of a command, for its help text. */
 void cli_print_flags(const cli_command_t *cmd);
 
@@ -73,6 +95,10 @@ int cli_unknown(const char *words);
 int cli_run_status(const cli_opts_t *opts);
 int cli_run_derp_list(const cli_opts_t *opts);
 int cli_run_derp_probe(const cli_opts_t *opts);
+int cli_run_derp_kick(const cli_opts_t *opts);
+int cli_run_derp_top(const cli_opts_t *opts);
+int cli_run_derp_traffic(const cli_opts_t *opts);
+int cli_run_stats(const cli_opts_t *opts);
 int cli_run_get_derp_map(const cli_opts_t *opts);
 int cli_run_reload(const cli_opts_t *opts);
 int cli_run_reopen(const cli_opts_t *opts);

@@ -83,6 +83,24 @@ cli_time(int64_t unix_seconds, char out[CLI_TEXT_MAX])
     return out;
 }
 
+const char *
+cli_bytes(double bytes, char out[CLI_TEXT_MAX])
+{
+    static const char units[] = "KMGTPE";
+    size_t unit = 0;
+
+    if (bytes < 1000) {
+        (void)snprintf(out, CLI_TEXT_MAX, "%.0f", bytes);
+        return out;
+    }
+    for (bytes /= 1000; bytes >= 1000 && units[unit + 1] != '\0'; unit++) {
+        bytes /= 1000;
+    }
+    (void)snprintf(out, CLI_TEXT_MAX, bytes < 10 ? "%.1f%c" : "%.0f%c", bytes,
+        units[unit]);
+    return out;
+}
+
 int
 cli_print_json(const ion_doc_node_t *node)
 {

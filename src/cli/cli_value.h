@@ -32,6 +32,9 @@ const char *cli_duration(int64_t seconds, char out[CLI_TEXT_MAX]);
 /* cli_time -- seconds since 1970 as local "2006-01-02 15:04:05"; "-" for 0. */
 const char *cli_time(int64_t unix_seconds, char out[CLI_TEXT_MAX]);
 
+/* cli_bytes -- a number of bytes as "812", "1.2K", "34M"; returns out. */
+const char *cli_bytes(double bytes, char out[CLI_TEXT_MAX]);
+
 /* cli_print_json -- a value, indented, on stdout; returns the exit status. */
 int cli_print_json(const ion_doc_node_t *node);
 

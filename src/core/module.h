@@ -68,6 +68,9 @@ typedef struct ion_module {
      */
     void (*drain)(ion_process_t *p, uint32_t self);
 
+    /* kick: end every connection of this client key.  May be NULL. */
+    void (*kick)(ion_process_t *p, uint32_t self, const uint8_t key[32]);
+
     /* stop: give back everything; a leak checker must find nothing after. */
     void (*stop)(ion_process_t *p, uint32_t self);
 } ion_module_t;

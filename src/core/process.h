@@ -109,6 +109,8 @@ typedef struct ion_process {
     bool draining;            /* no new work: retiring, or a graceful quit */
     ion_err_t (*master_op)(struct ion_process *p, ion_master_op_t op,
         ion_op_done_pt done, void *arg); /* keeper only, else NULL */
+    ion_err_t (*kick)(struct ion_process *p, const uint8_t key[32],
+        ion_op_done_pt done, void *arg); /* likewise; done: all are told */
     void (*idle)(struct ion_process *p, uint32_t module); /* see drain() */
 } ion_process_t;
 

@@ -9,6 +9,7 @@
 #include "core/conf.h"
 #include "core/settings.h"
 #include "derp/derp.h"
+#include "derp/derp_kick.h"
 #include "derp/derp_session.h"
 #include "derp/derp_worker.h"
 #include "http/conn.h"
@@ -177,5 +178,6 @@ const ion_module_t derp_module = {
     .prepare = derp_worker_prepare,
     .commit = derp_worker_commit,
     .drain = derp_worker_drain,
+    .kick = derp_kick,
     .stop = derp_worker_stop,
 };

@@ -276,6 +276,16 @@ on_op_done(child_t *c, const ion_chan_msg_t *msg)
 }
 
 static void
+on_kick(child_t *c, const ion_chan_msg_t *msg)
+{
+    ion_msg_kick_t kick;
+    memcpy(&kick, msg->data, sizeof(kick));
+    if (c->is_started) {
+        lifecycle_kick(&c->p, kick.key);
+    }
+}
+
+static void
 on_cycle(child_t *c, const ion_chan_msg_t *msg)
 {
     ion_msg_cycle_t begin;
@@ -341,6 +351,9 @@ on_message(child_t *c, ion_chan_msg_t *msg)
     case ION_MSG_OP_DONE:
         on_op_done(c, msg);
         break;
+    case ION_MSG_KICK:
+        on_kick(c, msg);
+        break;
     case ION_MSG_EXIT:
         leave(c, 0);
         break;
@@ -391,14 +404,12 @@ on_channel(ion_io_t *io, uint32_t events)
 }
 
 static ion_err_t
-ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done, void *arg)
+send_op(child_t *c, uint16_t type, const ion_chan_body_t *body,
+    ion_op_done_pt done, void *arg)
 {
-    child_t *c = child_of(p);
-    ion_msg_op_t msg = { .result = (int32_t)op };
     for (size_t i = 0; i < OPS_MAX; i++) {
         if (c->ops[i].done == NULL) {
-            ion_err_t rc = ion_chan_send(c->chan, ION_MSG_OP, ++c->last_req,
-                &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) });
+            ion_err_t rc = ion_chan_send(c->chan, type, ++c->last_req, body);
             if (rc == ION_OK) {
                 c->ops[i] = (child_op_t){ c->last_req, done, arg };
                 watch_unsent(c);
@@ -407,6 +418,24 @@ ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done, void *arg)
         }
     }
     return ION_BUSY;
+}
+
+static ion_err_t
+ask_master(ion_process_t *p, ion_master_op_t op, ion_op_done_pt done, void *arg)
+{
+    ion_msg_op_t msg = { .result = (int32_t)op };
+    return send_op(child_of(p), ION_MSG_OP,
+        &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) }, done, arg);
+}
+
+static ion_err_t
+ask_kick(
+    ion_process_t *p, const uint8_t key[32], ion_op_done_pt done, void *arg)
+{
+    ion_msg_kick_t msg;
+    memcpy(msg.key, key, sizeof(msg.key));
+    return send_op(child_of(p), ION_MSG_OP_KICK,
+        &(ion_chan_body_t){ .p = &msg, .n = sizeof(msg) }, done, arg);
 }
 
 /* Wait for the next message, at start, when there is no loop yet. */
@@ -489,7 +518,10 @@ attach(child_t *c)
     c->p.stats = ion_stats_own(c->p.shm);
     c->p.started_wall_ms = c->hello.started_wall_ms;
     c->p.idle = on_idle;
-    c->p.master_op = c->p.role == ION_ROLE_KEEPER ? ask_master : NULL;
+    if (c->p.role == ION_ROLE_KEEPER) {
+        c->p.master_op = ask_master;
+        c->p.kick = ask_kick;
+    }
     return rc;
 }
 

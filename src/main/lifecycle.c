@@ -133,6 +133,17 @@ lifecycle_drain(ion_process_t *p)
     }
 }
 
+void
+lifecycle_kick(ion_process_t *p, const uint8_t key[32])
+{
+    for (uint32_t n = 0; n < part_count(); n++) {
+        const ion_module_t *m = part_at(n);
+        if (is_mine(p, m) && m->kick != NULL) {
+            m->kick(p, n, key);
+        }
+    }
+}
+
 uint32_t
 lifecycle_parts(const ion_process_t *p)
 {

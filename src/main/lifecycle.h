@@ -39,6 +39,9 @@ void lifecycle_abort(ion_process_t *p);
  */
 void lifecycle_drain(ion_process_t *p);
 
+/* lifecycle_kick -- every part ends its connections of a client key. */
+void lifecycle_kick(ion_process_t *p, const uint8_t key[32]);
+
 /* lifecycle_parts -- how many parts this role has: calls of p->idle due. */
 uint32_t lifecycle_parts(const ion_process_t *p);
 

@@ -242,6 +242,9 @@ void master_fail_start(master_t *m);
 /* master_op -- an operation that the keeper passes on. */
 void master_op(kid_t *keeper, uint64_t req, ion_master_op_t op);
 
+/* master_kick -- pass on to all workers which client key has to go. */
+void master_kick(kid_t *keeper, uint64_t req, const ion_msg_kick_t *kick);
+
 /* master_reopen -- open the log file again, everywhere. */
 void master_reopen(master_t *m);
 

@@ -32,9 +32,11 @@ const ion_chan_rule_t ion_main_rules[] = {
     BARE(PROBE, "probe", ION_ROLE_MASTER),
     { ION_MSG_REOPEN, "reopen", 0, 0, 1, 1, ION_ROLE_MASTER },
     RULE(OP_DONE, "op-done", ION_ROLE_MASTER, ion_msg_op_t, ION_TEXT_MAX, 0, 0),
+    RULE(KICK, "kick", ION_ROLE_MASTER, ion_msg_kick_t, 0, 0, 0),
     RULE(READY, "ready", CHILD, ion_msg_cycle_t, 0, 0, 0),
     RULE(REFUSED, "refused", CHILD, ion_msg_cycle_t, ION_TEXT_MAX, 0, 0),
     RULE(SWITCHED, "switched", CHILD, ion_msg_cycle_t, 0, 0, 0),
     RULE(OP, "op", ION_ROLE_KEEPER, ion_msg_op_t, 0, 0, 0),
+    RULE(OP_KICK, "op-kick", ION_ROLE_KEEPER, ion_msg_kick_t, 0, 0, 0),
     { 0, NULL, 0, 0, 0, 0, 0 },
 };

@@ -44,12 +44,14 @@ enum {
     ION_MSG_DRAIN,   /* no new work; exit when idle */
     ION_MSG_EXIT,    /* exit now */
     ION_MSG_PROBE,   /* something to wake up for, no answer */
-    ION_MSG_OP_DONE, /* answer to OP, keeper only */
+    ION_MSG_OP_DONE, /* answer to OP and OP_KICK, keeper only */
+    ION_MSG_KICK,    /* end the connections of a client key, workers only */
     /* child to master */
     ION_MSG_READY,
     ION_MSG_REFUSED, /* with text */
     ION_MSG_SWITCHED,
-    ION_MSG_OP, /* keeper only */
+    ION_MSG_OP,      /* keeper only */
+    ION_MSG_OP_KICK, /* keeper only */
 };
 
 typedef struct {
@@ -87,6 +89,11 @@ typedef struct {
 typedef struct {
     int32_t result; /* ion_err_t of OP_DONE; ion_master_op_t of OP */
 } ion_msg_op_t;
+
+/* KICK and OP_KICK */
+typedef struct {
+    uint8_t key[32];
+} ion_msg_kick_t;
 
 /* The table, ended by a rule without a name. */
 extern const ion_chan_rule_t ion_main_rules[];

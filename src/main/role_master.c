@@ -246,6 +246,21 @@ master_op(kid_t *keeper, uint64_t req, ion_master_op_t op)
     }
 }
 
+void
+master_kick(kid_t *keeper, uint64_t req, const ion_msg_kick_t *kick)
+{
+    master_t *m = keeper->master;
+    ION_LIST_FOREACH(it, &m->kids) {
+        kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
+        if (kid->role == ION_ROLE_WORKER &&
+            (kid->state == KID_LIVE || kid->state == KID_DRAINING))
+        {
+            master_kid_send(kid, ION_MSG_KICK, 0, kick, sizeof(*kick));
+        }
+    }
+    op_done(keeper, req, ION_OK);
+}
+
 static void
 on_signal(ion_io_t *io, uint32_t events)
 {

@@ -176,6 +176,7 @@ on_kid_message(kid_t *kid, const ion_chan_msg_t *msg)
 {
     ion_msg_cycle_t cycle = { 0 };
     ion_msg_op_t op = { 0 };
+    ion_msg_kick_t kick;
     switch (msg->rule->type) {
     case ION_MSG_READY:
         memcpy(&cycle, msg->data, sizeof(cycle));
@@ -190,6 +191,10 @@ on_kid_message(kid_t *kid, const ion_chan_msg_t *msg)
     case ION_MSG_OP:
         memcpy(&op, msg->data, sizeof(op));
         master_op(kid, msg->req, (ion_master_op_t)op.result);
+        break;
+    case ION_MSG_OP_KICK:
+        memcpy(&kick, msg->data, sizeof(kick));
+        master_kick(kid, msg->req, &kick);
         break;
     default:
         ION_UNREACHABLE(); /* the table lets nothing else through */

@@ -73,6 +73,8 @@ typedef struct world {
     ion_op_done_pt done;
     void *done_arg;
     ion_master_op_t op;
+    uint8_t kicked[32]; /* the last key the master was told */
+    unsigned kicks;
     unsigned idle_calls;
 } world_t;
 
@@ -86,6 +88,20 @@ world_master_op(
 
     assert_ptr_equal(p, &w->p);
     w->op = op;
+    w->done = done;
+    w->done_arg = arg;
+    return w->op_rc;
+}
+
+static inline ion_err_t
+world_kick(
+    ion_process_t *p, const uint8_t key[32], ion_op_done_pt done, void *arg)
+{
+    world_t *w = the_world;
+
+    assert_ptr_equal(p, &w->p);
+    memcpy(w->kicked, key, sizeof(w->kicked));
+    w->kicks++;
     w->done = done;
     w->done_arg = arg;
     return w->op_rc;
@@ -206,6 +222,7 @@ world_open(world_t *w, const char *conf)
     w->p.stats = ion_stats_own(w->shm);
     w->p.cycle = &w->cycle;
     w->p.master_op = world_master_op;
+    w->p.kick = world_kick;
     w->p.idle = world_idle;
     assert_int_equal(admin_module.start(&w->p, 0, &why), ION_OK);
 }

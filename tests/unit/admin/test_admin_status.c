@@ -9,7 +9,9 @@
 
 #include "admin/admin_list.h"
 #include "admin/admin_prom.h"
+#include "admin/admin_stats.h"
 #include "admin/admin_status.h"
+#include "core/process_stats.h"
 #include "doc/json.h"
 #include "os/sandbox.h"
 #include "shm/slots.h"
@@ -238,6 +240,106 @@ test_prometheus_text(void **state)
     world_close(&w);
 }
 
+static ion_doc_node_t *
+stats_of(world_t *w, ion_arena_t *arena, ion_sb_t *sb)
+{
+    ion_doc_node_t *root;
+    ion_jw_t jw;
+
+    ion_sb_reset(sb);
+    ion_jw_init(&jw, sb, 0);
+    admin_stats_write(&w->p, &jw);
+    assert_false(sb->failed);
+    assert_int_equal(
+        ion_json_parse(arena, ion_sb_str(sb), NULL, &root, NULL), ION_OK);
+    return root;
+}
+
+static const ion_doc_node_t *
+metric_of(const ion_doc_node_t *stats, const char *name)
+{
+    ION_DOC_FOREACH(metric, ion_doc_get(stats, "metrics"))
+    {
+        if (ion_str_eq(look(metric, "name"), ion_str_from(name))) {
+            return metric;
+        }
+    }
+    fail_msg("no metric %s", name);
+    return NULL;
+}
+
+static void
+test_stats(void **state)
+{
+    world_t w;
+    ion_arena_t *arena;
+    const ion_doc_node_t *stats;
+    const ion_doc_node_t *m;
+    ion_sb_t sb;
+
+    (void)state;
+    world_open(&w, "");
+    count(&w, 0, 1, 3);
+    count(&w, 1, 2, 4);
+    assert_int_equal(ion_arena_new(1 << 22, &arena), ION_OK);
+    ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
+    stats = stats_of(&w, arena, &sb);
+    m = metric_of(stats, "world_drops");
+    check(m, "type", "counter");
+    check(m, "help", "Drops.");
+    check(m, "values/0/labels/kind", "a");
+    check(m, "values/0/value", "3");
+    check(m, "values/1/labels/kind", "b");
+    check(m, "values/1/value", "4");
+    check(m, "values/2", "(none)");
+    m = metric_of(stats, "derp_current_connections");
+    check(m, "values/0/labels", "(none)");
+    check(m, "values/1", "(none)");
+    ion_sb_fini(&sb);
+    ion_arena_free(&arena);
+    world_close(&w);
+}
+
+/* what a process uses, by its name; those that drain have one of their own */
+static void
+test_usage(void **state)
+{
+    world_t w;
+    ion_arena_t *arena;
+    const ion_doc_node_t *m;
+    ion_sb_t sb;
+
+    (void)state;
+    world_open(&w, "");
+    for (size_t i = 0; i < 2; i++) {
+        ion_stat_set(ion_stats_own(w.workers[i]),
+            ION_PROCESS_STAT_BASE + ION_PROCESS_CPU, 1500000 * (i + 1));
+        ion_stat_set(ion_stats_own(w.workers[i]),
+            ION_PROCESS_STAT_BASE + ION_PROCESS_OPEN_FDS, 20 * (i + 1));
+    }
+    ion_slots_set_state(w.shm, w.slots[1], ION_SLOT_DRAINING);
+    assert_int_equal(ion_arena_new(1 << 22, &arena), ION_OK);
+    ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
+    m = metric_of(stats_of(&w, arena, &sb), "ionscale_process_cpu_seconds");
+    check(m, "type", "counter");
+    check(m, "values/0/labels/process", "worker0");
+    check(m, "values/0/value", "1.5");
+    check(m, "values/1/labels/process", "worker1-draining");
+    check(m, "values/1/value", "3");
+    check(m, "values/2/labels/process", "master");
+    check(m, "values/2/value", "0");
+    check(m, "values/3", "(none)");
+    m = metric_of(stats_of(&w, arena, &sb), "derp_current_file_descriptors");
+    check(m, "values/0/value", "60");
+    ion_sb_reset(&sb);
+    admin_prom_write(&w.p, &sb);
+    assert_non_null(strstr(
+        sb.p, "ionscale_process_cpu_seconds{process=\"worker0\"} 1.500000\n"));
+    ion_sb_fini(&sb);
+    ion_arena_free(&arena);
+    world_close(&w);
+}
+
 static void
 test_rows(void **state)
 {
@@ -322,6 +424,8 @@ main(void)
         cmocka_unit_test(test_sandbox_words),
         cmocka_unit_test(test_status_without_facts),
         cmocka_unit_test(test_prometheus_text),
+        cmocka_unit_test(test_stats),
+        cmocka_unit_test(test_usage),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_a_piece_fits_a_frame),
     };

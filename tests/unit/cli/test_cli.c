@@ -218,6 +218,11 @@ test_wrong_words(void **state)
                     "\"status\"?\n" },
         { "derp lst", "Error: unknown command \"derp lst\", did you mean "
                       "\"derp list\"?\n" },
+        { "derp kik", "Error: unknown command \"derp kik\", did you mean "
+                      "\"derp kick\"?\n" },
+        { "derp kick", "Error: \"derp kick\" needs a KEY\n" },
+        { "derp kick a b",
+            "Error: \"derp kick\" takes no second argument: b\n" },
         { "list", "Error: unknown command \"list\", did you mean "
                   "\"derp list\"?\n" },
         { "get-derp-map", "Error: unknown command \"get-derp-map\", did you "

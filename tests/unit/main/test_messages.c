@@ -46,6 +46,16 @@ each_role_says_only_its_own(void **state)
         { "worker asks for an operation", ION_ROLE_WORKER, ION_MSG_OP,
             sizeof(ion_msg_op_t), ION_MALF },
         { "worker tells to exit", ION_ROLE_WORKER, ION_MSG_EXIT, 0, ION_MALF },
+        { "keeper asks for a kick", ION_ROLE_KEEPER, ION_MSG_OP_KICK,
+            sizeof(ion_msg_kick_t), ION_OK },
+        { "worker asks for a kick", ION_ROLE_WORKER, ION_MSG_OP_KICK,
+            sizeof(ion_msg_kick_t), ION_MALF },
+        { "master tells of a kick", ION_ROLE_MASTER, ION_MSG_KICK,
+            sizeof(ion_msg_kick_t), ION_OK },
+        { "worker tells of a kick", ION_ROLE_WORKER, ION_MSG_KICK,
+            sizeof(ion_msg_kick_t), ION_MALF },
+        { "half a key", ION_ROLE_KEEPER, ION_MSG_OP_KICK,
+            sizeof(ion_msg_kick_t) / 2, ION_MALF },
         { "keeper sends a cycle", ION_ROLE_KEEPER, ION_MSG_CYCLE,
             sizeof(ion_msg_cycle_t), ION_MALF },
         { "master is ready", ION_ROLE_MASTER, ION_MSG_READY,
@@ -90,16 +100,16 @@ each_role_says_only_its_own(void **state)
 static void
 every_type_has_one_rule(void **state)
 {
-    bool seen[ION_MSG_OP + 1] = { false };
+    bool seen[ION_MSG_OP_KICK + 1] = { false };
     (void)state;
     for (const ion_chan_rule_t *r = ion_main_rules; r->name != NULL; r++) {
-        assert_in_range(r->type, ION_MSG_HELLO, ION_MSG_OP);
+        assert_in_range(r->type, ION_MSG_HELLO, ION_MSG_OP_KICK);
         assert_false(seen[r->type]);
         assert_true(r->max_len <= ION_CHAN_MAX_PAYLOAD);
         assert_int_not_equal(r->from, 0);
         seen[r->type] = true;
     }
-    for (int t = ION_MSG_HELLO; t <= ION_MSG_OP; t++) {
+    for (int t = ION_MSG_HELLO; t <= ION_MSG_OP_KICK; t++) {
         assert_true(seen[t]);
     }
 }
