@@ -21,6 +21,16 @@
 void admin_stats_write(const ion_process_t *p, ion_jw_t *w);
 
 /*
+ * admin_stats_vars -- the counters as expvar would show them: an object with
+ * a member for each, gauges under gauge_NAME; those that begin with "derp_"
+ * and have no labels stand without it in an object "derp"; one with labels is
+ * an object with a member for each of its lines.
+ *
+ * Errors: the builder's failed flag.
+ */
+void admin_stats_vars(const ion_process_t *p, ion_jw_t *w);
+
+/*
  * admin_stats_value -- write a counter's value.
  *
  * Errors: the builder's failed flag.

@@ -9,8 +9,10 @@
 #include "core/conf.h"
 #include "core/settings.h"
 #include "derp/derp.h"
+#include "derp/derp_check.h"
 #include "derp/derp_kick.h"
 #include "derp/derp_session.h"
+#include "derp/derp_traffic.h"
 #include "derp/derp_worker.h"
 #include "http/conn.h"
 #include "http/route.h"
@@ -163,6 +165,10 @@ static const ion_http_route_t derp_routes[] = {
         on_probe },
     { "/derp/latency-check",
         ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN, on_probe },
+    { "/debug/check", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_PORT80,
+        derp_check_page },
+    { "/debug/traffic", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_PORT80,
+        derp_traffic_page },
     { NULL, 0, NULL },
 };
 

@@ -14,6 +14,7 @@
 #include "core/settings.h"
 #include "derp/derp_fabric.h"
 #include "derp/derp_relay.h"
+#include "derp/derp_traffic.h"
 #include "derp/derp_watch.h"
 #include "shm/dir.h"
 #include "shm/shm.h"
@@ -358,6 +359,7 @@ worker_init(derp_worker_t *w, ion_process_t *p, uint32_t self)
     ion_list_init(&w->partial);
     ion_list_init(&w->traffic);
     ion_list_init(&w->waiting);
+    ion_list_init(&w->viewers);
     ion_timer_init(&w->retry, on_retry);
     w->sink = derp_fabric_sink(w);
 }
@@ -434,6 +436,7 @@ derp_worker_commit(ion_process_t *p, uint32_t self)
 void
 derp_worker_drain(ion_process_t *p, uint32_t self)
 {
+    derp_traffic_close(p->module_data[self]);
     tell_if_idle(p->module_data[self]);
 }
 
@@ -446,6 +449,7 @@ derp_worker_stop(ion_process_t *p, uint32_t self)
     if (w == NULL) {
         return;
     }
+    derp_traffic_close(w);
     while ((first = ion_list_first(&w->all)) != NULL) {
         derp_session_close(ION_CONTAINER_OF(first, derp_session_t, link));
     }

@@ -69,6 +69,8 @@ typedef struct derp_worker {
     ion_timer_t retry;
     ion_slot_mask_t stalled; /* workers whose rings nobody waits for */
     size_t session_count;
+    ion_list_t viewers; /* of /debug/traffic */
+    uint32_t viewer_count;
 
     ion_key_t *suspects; /* keys to look up again after the drain */
     size_t suspect_count;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/base.h"
 #include "base/str.h"
 #include "event/stream.h"
 #include "http/route.h"
@@ -62,6 +63,15 @@ void ion_http_reply_text(ion_http_conn_t *c, int status, const char *body);
  * Errors: none.
  */
 void ion_http_take(ion_http_conn_t *c, ion_http_taken_t *out);
+
+/*
+ * ion_http_may_debug -- for handlers of pages under /debug/: may this client
+ * see them?  The rule is http/debug_access.h's; GET and HEAD only.
+ *
+ * Errors: false: the request has been answered.
+ */
+ION_NODISCARD bool ion_http_may_debug(
+    ion_http_conn_t *c, const struct http1_request *req);
 
 /*
  * The four headers that browsers want to see, as extra_headers lines; for

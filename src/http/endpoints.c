@@ -2,13 +2,12 @@
  * http/endpoints.c -- what the server answers without any module.
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The paths that captive-portal checks, browsers and robots ask for, the home
- * page, and the page for those who may look inside.
+ * The paths that captive-portal checks, browsers and robots ask for, and the
+ * home page.
  */
 #include <stdio.h>
 #include <string.h>
 
-#include "http/debug_access.h"
 #include "http/http_int.h"
 
 #define CHALLENGE_MAX 64
@@ -122,28 +121,6 @@ home(ion_http_conn_t *c, const http1_request_t *req, void *arg)
 }
 
 static void
-debug_page(ion_http_conn_t *c, const http1_request_t *req, void *arg)
-{
-    const ion_process_t *p = arg;
-    char body[256];
-    if (!http_debug_is_allowed(
-            &c->peer, http1_header(req, "X-Forwarded-For").p != NULL))
-    {
-        ion_http_reply_text(c, 403, "debug access denied\n");
-        return;
-    }
-    if (!ion_str_eq(req->path, ION_STR("/debug/"))) {
-        ion_http_reply_text(c, 404, "404 page not found\n");
-        return;
-    }
-    (void)snprintf(body, sizeof(body),
-        "Version: %s\nUptime: %llu s\nWorker: %u\nMesh key: false\n",
-        ION_VERSION_TEXT,
-        (unsigned long long)http_debug_uptime(p->started_wall_ms), p->index);
-    ion_http_reply_text(c, 200, body);
-}
-
-static void
 debug_redirect(ion_http_conn_t *c, const http1_request_t *req, void *arg)
 {
     (void)req;
@@ -165,7 +142,7 @@ const ion_http_route_t http_endpoints[] = {
     { "/robots.txt", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN,
         robots_txt },
     { "/debug", ION_ROUTE_EXACT | ON_BOTH, debug_redirect },
-    { "/debug/", ION_ROUTE_PREFIX | ON_BOTH, debug_page },
+    { "/debug/", ION_ROUTE_PREFIX | ON_BOTH, http_debug_page },
     { "/", ION_ROUTE_PREFIX | ION_ROUTE_MAIN, home },
     { .path = NULL },
 };

@@ -138,5 +138,8 @@ ion_http_config_from(
     out->force_https = s->tls_force_https && !s->tls_disable;
     out->home = s->home;
     (void)snprintf(out->home_url, sizeof(out->home_url), "%s", s->home_url);
+    (void)snprintf(out->public_host, sizeof(out->public_host), "%s",
+        s->public_addr.set ? s->public_addr.host : "");
+    out->has_mesh_key = ion_cycle_blob(cycle, "mesh.key") != NULL;
     return load_tls(cycle, s, out, err);
 }

@@ -144,6 +144,9 @@ void http_conn_drain(ion_http_conn_t *c);
 /* http_conn_write -- append to the output; ends the connection on failure. */
 void http_conn_write(ion_http_conn_t *c, const void *p, size_t n);
 
+/* http_debug_page -- /debug/, and 404 for what no module has below it. */
+void http_debug_page(ion_http_conn_t *c, const http1_request_t *req, void *arg);
+
 /* http_dispatch -- find the handler of a request and call it. */
 void http_dispatch(ion_http_conn_t *c, const http1_request_t *req);
 

@@ -26,6 +26,7 @@
 #include "tls/tls_ctx.h"
 
 #define ION_HTTP_HOME_MAX 1024
+#define ION_HTTP_HOST_MAX 256
 
 typedef struct ion_http_server ion_http_server_t;
 
@@ -42,6 +43,8 @@ typedef struct ion_http_config {
     bool force_https; /* redirect plain requests; false without tls */
     ion_home_t home;
     char home_url[ION_HTTP_HOME_MAX];
+    char public_host[ION_HTTP_HOST_MAX]; /* of public_addr; "" = not set */
+    bool has_mesh_key;
 } ion_http_config_t;
 
 /*

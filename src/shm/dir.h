@@ -262,6 +262,8 @@ void ion_dir_set_traffic(ion_shm_t *shm, const ion_dir_entry_t *entry,
  * Shape:  *pos = 0 to begin; false at the end. Connections that come or go
  *         during the walk may or may not be seen; each row is of one life.
  *         _within: in pieces; false when place `end` is reached.
+ *         A row has the place *pos - 1, in every walk as long as it lives;
+ *         places are below a small multiple of max_clients.
  * Errors: none.
  */
 bool ion_dir_next(const ion_shm_t *shm, uint64_t *pos, ion_dir_row_t *row);
