@@ -67,6 +67,14 @@ typedef struct derp_conf {
 #define DERP_RTT_PERIOD      ION_SEC(10)
 #define DERP_HOME_MOVE_AFTER ION_SEC(5)
 
+/* A client that connects anew is there twice until its old connection is found
+ * dead; one that still speaks after this is another device. */
+#define DERP_DUP_TELL_AFTER ION_SEC(10)
+/* A client is told to come back within this after the server's end, and for
+ * how long to try. */
+#define DERP_RECONNECT_SPREAD_MS 2000u
+#define DERP_RECONNECT_TRY_MS    5000u
+
 /* PeerGone(not here): per connection. */
 #define DERP_NOT_HERE_RATE  1u
 #define DERP_NOT_HERE_BURST 3u

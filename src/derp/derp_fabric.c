@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "derp/derp_health.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
@@ -77,6 +78,7 @@ gone_here(derp_worker_t *w, const ion_key_t *key, uint64_t seq)
 static void
 became_dup(derp_worker_t *w, derp_session_t *s)
 {
+    derp_health_dup(s);
     s->st.flags |= DERP_STATE_DUP;
     ion_dir_set_flags(w->shm, &s->st.entry, ION_DIR_DUP, 0);
 }
@@ -87,6 +89,7 @@ inherit(derp_worker_t *w, derp_session_t *heir, const ion_slot_mask_t *reach)
 {
     ion_slot_mask_or(&heir->st.reach, reach);
     if (ion_dir_others(w->shm, &heir->st.entry) == 0) {
+        derp_health_single(heir);
         heir->st.flags &= ~(uint32_t)DERP_STATE_DUP;
         ion_dir_set_flags(w->shm, &heir->st.entry, 0, ION_DIR_DUP);
     }
@@ -229,6 +232,7 @@ derp_fabric_registered(derp_session_t *s, const ion_dir_reg_t *reg)
         return;
     }
     derp_count(w, DERP_STAT_DUP_TOTAL, 1);
+    derp_health_dup(s);
     s->st.flags |= DERP_STATE_DUP; /* the record's flag is set already */
     for (uint32_t i = 0; i < reg->others_count; i++) {
         derp_session_t *other;

@@ -19,6 +19,7 @@
 #include "base/assert.h"
 #include "crypto/keys.h"
 #include "derp/derp_fabric.h"
+#include "derp/derp_health.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_session.h"
 #include "derp/derp_watch.h"
@@ -35,6 +36,7 @@ note_activity(derp_session_t *s)
     if ((s->st.flags & DERP_STATE_DUP) == 0) {
         return;
     }
+    derp_health_activity(s);
     (void)ion_dir_activity(s->w->shm, &s->st.entry); /* either way is fine */
 }
 

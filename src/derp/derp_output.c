@@ -69,6 +69,19 @@ count_packet(derp_session_t *s, const derp_packet_t *packet)
     derp_count_queue_time(w, packet);
 }
 
+static void
+count_control(derp_worker_t *w, const derp_packet_t *packet)
+{
+    if (packet->frame[0] != DERP_FRAME_PEER_GONE) {
+        return;
+    }
+    derp_count(w,
+        packet->frame[packet->len - 1] == DERP_GONE_NOT_HERE
+            ? DERP_STAT_GONE_NOT_HERE
+            : DERP_STAT_GONE_DISCONNECTED,
+        1);
+}
+
 static ion_err_t
 put_packet(derp_session_t *s, const derp_packet_t *packet)
 {
@@ -76,10 +89,7 @@ put_packet(derp_session_t *s, const derp_packet_t *packet)
     ion_err_t rc = put(s, packet->frame, packet->len);
 
     if (packet->kind == DERP_KIND_CONTROL) {
-        bool is_here = packet->frame[packet->len - 1] != DERP_GONE_NOT_HERE;
-
-        derp_count(w,
-            is_here ? DERP_STAT_GONE_DISCONNECTED : DERP_STAT_GONE_NOT_HERE, 1);
+        count_control(w, packet);
     } else if (rc == ION_OK) {
         count_packet(s, packet);
     } else {

@@ -60,8 +60,9 @@ enum {
     DERP_STATE_PONG_DUE = 1u << 4,
     DERP_STATE_KEEPALIVE_DUE = 1u << 5,
     DERP_STATE_HAS_RATE = 1u << 6,
-    DERP_STATE_IN_FRAME = 1u << 7, /* header read, activity noted */
-    DERP_STATE_MESH = 1u << 8,     /* presented the mesh key */
+    DERP_STATE_IN_FRAME = 1u << 7,  /* header read, activity noted */
+    DERP_STATE_MESH = 1u << 8,      /* presented the mesh key */
+    DERP_STATE_TOLD_DUP = 1u << 12, /* that its key is in use twice */
 };
 
 /* The portable part: plain data, may be copied to another process. */
@@ -79,6 +80,7 @@ typedef struct derp_state {
     ion_mono_t resume_at;  /* reading waits for the rate limit until then */
     ion_mono_t fabric_due; /* the packet in `waiting` is given up then */
     ion_mono_t rtt_due;
+    ion_mono_t dup_at;     /* since when there is another one of its key */
     uint64_t keepalive_ns; /* period */
     ion_bucket_t rate;     /* of received bytes */
     ion_bucket_t not_here; /* of PeerGone(not here) */

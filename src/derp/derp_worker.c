@@ -13,6 +13,7 @@
 #include "core/conf.h"
 #include "core/settings.h"
 #include "derp/derp_fabric.h"
+#include "derp/derp_health.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_traffic.h"
 #include "derp/derp_watch.h"
@@ -437,6 +438,7 @@ void
 derp_worker_drain(ion_process_t *p, uint32_t self)
 {
     derp_traffic_close(p->module_data[self]);
+    derp_health_drain(p->module_data[self]);
     tell_if_idle(p->module_data[self]);
 }
 
@@ -450,6 +452,7 @@ derp_worker_stop(ion_process_t *p, uint32_t self)
         return;
     }
     derp_traffic_close(w);
+    derp_health_goodbye(w);
     while ((first = ion_list_first(&w->all)) != NULL) {
         derp_session_close(ION_CONTAINER_OF(first, derp_session_t, link));
     }

@@ -107,6 +107,15 @@ derp_peer_gone_put(uint8_t out[DERP_PEER_GONE_FRAME], const ion_key_t *peer,
 }
 
 void
+derp_restarting_put(uint8_t out[DERP_RESTARTING_FRAME],
+    uint32_t reconnect_in_ms, uint32_t try_for_ms)
+{
+    derp_header_put(out, DERP_FRAME_RESTARTING, 8);
+    ion_put_u32be(out + DERP_HEADER_LEN, reconnect_in_ms);
+    ion_put_u32be(out + DERP_HEADER_LEN + 4, try_for_ms);
+}
+
+void
 derp_peer_present_put(uint8_t out[DERP_PEER_PRESENT_FRAME],
     const ion_key_t *peer, const ion_addr_t *addr, uint8_t flags)
 {

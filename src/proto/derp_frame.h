@@ -43,6 +43,7 @@ enum {
     DERP_PEER_GONE_FRAME = DERP_HEADER_LEN + DERP_KEY_LEN + 1,
     DERP_PEER_PRESENT_FRAME = DERP_HEADER_LEN + DERP_KEY_LEN + 16 + 2 + 1,
     DERP_PONG_FRAME = DERP_HEADER_LEN + DERP_PING_LEN,
+    DERP_RESTARTING_FRAME = DERP_HEADER_LEN + 4 + 4,
     DERP_UPGRADE_REPLY_MAX = 256,
 };
 
@@ -162,6 +163,17 @@ void derp_peer_gone_put(uint8_t out[DERP_PEER_GONE_FRAME],
  */
 void derp_peer_present_put(uint8_t out[DERP_PEER_PRESENT_FRAME],
     const ion_key_t *peer, const ion_addr_t *addr, uint8_t flags);
+
+/*
+ * derp_restarting_put -- tell a client that the server ends, when to come
+ * back, and for how long to try.
+ *
+ * Units:  both in milliseconds.
+ * Errors: none.
+ * Spec:   DERP protocol: Restarting.
+ */
+void derp_restarting_put(uint8_t out[DERP_RESTARTING_FRAME],
+    uint32_t reconnect_in_ms, uint32_t try_for_ms);
 
 /*
  * derp_pong_put -- echo the first eight bytes of a ping.

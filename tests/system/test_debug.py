@@ -1,10 +1,11 @@
-"""The pages under /debug/.
+"""The pages under /debug/, and what clients are told.
 
 SPDX-License-Identifier: BSD-2-Clause
 """
 
 import json
 import re
+import signal
 
 import pytest
 
@@ -191,3 +192,66 @@ def test_debug_traffic_viewers_are_few(server):
     with pytest.raises(Closed):
         while True:
             viewers[0].round()
+
+
+# -- what clients are told ---------------------------------------------
+
+
+def frames_until_closed(client):
+    return [(got.type, got.payload) for got in client.expect_closed()]
+
+
+def test_stop_tells_clients_to_come_back(server):
+    one = server()
+    clients = [one.client(tls=tls) for tls in ("1.3", "1.2", None)]
+    one.process.send_signal(signal.SIGTERM)
+    for client in clients:
+        (kind, payload), = frames_until_closed(client)
+        assert kind == wire.RESTARTING and len(payload) == 8
+        assert int.from_bytes(payload[:4], "big") < 2000
+        assert int.from_bytes(payload[4:], "big") == 5000
+    assert one.wait_exit() == 0
+
+
+def test_quit_tells_clients_when(server):
+    """They are told at once; and again when it is over."""
+    one = server({"worker_shutdown_timeout": "1500ms"})
+    client = one.client()
+    one.process.send_signal(signal.SIGQUIT)
+    got = client.recv()
+    assert got.type == wire.HEALTH
+    assert got.payload == (b"the relay is shutting down: this connection "
+                           b"ends within 2 s")
+    (kind, _), = frames_until_closed(client)
+    assert kind == wire.RESTARTING
+    assert one.wait_exit() == 0
+
+
+def test_quit_without_a_limit_tells_nothing(server):
+    one = server()
+    client = one.client()
+    one.process.send_signal(signal.SIGQUIT)
+    one.wait_log("shutting down gracefully")
+    assert client.fence() == []
+    client.close()
+    assert one.wait_exit() == 0
+
+
+def test_two_devices_with_one_key_are_told(server, placement):
+    """A copy of a machine; it takes 10 s before that is sure."""
+    one = server()
+    first, second = place(one, placement, keys=[wire.Key()] * 2)
+    heard = {first: [], second: []}
+
+    def both():
+        for client in heard:
+            heard[client] += client.fence()
+        return all(heard.values())
+    wait_until(both, 30, pause=0.2)
+    for frames in heard.values():
+        (kind, payload), = frames
+        assert kind == wire.HEALTH
+        assert b"another device with the same node key" in payload
+    one.wait_log("in use by two devices at once")
+    second.close()
+    assert first.recv() == (wire.HEALTH, b"")

@@ -195,6 +195,18 @@ test_peer_gone(void **state)
 }
 
 static void
+test_restarting(void **state)
+{
+    uint8_t out[DERP_RESTARTING_FRAME];
+
+    (void)state;
+    derp_restarting_put(out, 1, 2);
+    assert_hex(out, sizeof(out), "15000000080000000100000002");
+    derp_restarting_put(out, 0x01020304, UINT32_MAX);
+    assert_hex(out, sizeof(out), "150000000801020304ffffffff");
+}
+
+static void
 test_peer_present(void **state)
 {
     ion_key_t a = key_of(A_PUB);
@@ -266,6 +278,7 @@ main(void)
         cmocka_unit_test(test_server_key),
         cmocka_unit_test(test_recv_header),
         cmocka_unit_test(test_peer_gone),
+        cmocka_unit_test(test_restarting),
         cmocka_unit_test(test_peer_present),
         cmocka_unit_test(test_pong),
         cmocka_unit_test(test_upgrade_reply),
