@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/assert.h"
 #include "base/clock.h"
+#include "core/settings.h"
 #include "doc/emit_tree.h"
 #include "doc/json.h"
 #include "os/sandbox.h"
@@ -35,6 +36,8 @@ admin_status_role_word(ion_slot_role_t role)
         return "worker";
     case ION_SLOT_KEEPER:
         return "keeper";
+    case ION_SLOT_COURIER:
+        return "courier";
     }
     return "unknown"; /* read while the master was changing it */
 }
@@ -99,10 +102,12 @@ write_process(const ion_process_t *p, uint32_t slot,
     ion_jw_object_end(w);
 }
 
-/* the master first, then workers by slot, then the keeper */
+/* the master first, then workers by slot, then keeper and courier */
 static void
 write_processes(const ion_process_t *p, ion_jw_t *w)
 {
+    const uint32_t singles[] = { ion_shm_keeper_slot(p->shm),
+        ion_shm_courier_slot(p->shm) };
     uint32_t workers = ion_shm_worker_slots(p->shm);
     ion_slot_info_t info;
 
@@ -115,9 +120,11 @@ write_processes(const ion_process_t *p, ion_jw_t *w)
             write_process(p, slot, &info, w);
         }
     }
-    ion_slots_get(p->shm, ion_shm_keeper_slot(p->shm), &info);
-    if (info.state != ION_SLOT_FREE) {
-        write_process(p, ion_shm_keeper_slot(p->shm), &info, w);
+    for (size_t i = 0; i < ION_ARRAY_LEN(singles); i++) {
+        ion_slots_get(p->shm, singles[i], &info);
+        if (info.state != ION_SLOT_FREE) {
+            write_process(p, singles[i], &info, w);
+        }
     }
     ion_jw_array_end(w);
 }
@@ -185,6 +192,24 @@ write_facts(const ion_cycle_t *cycle, ion_jw_t *w)
     ion_arena_free(&arena);
 }
 
+/* Who decides about clients; an empty list: nobody. */
+static void
+write_admission(const ion_settings_t *s, ion_jw_t *w)
+{
+    ion_jw_key(w, "admission");
+    ion_jw_array_begin(w);
+    if (s->allow_file[0] != '\0') {
+        ion_jw_strz(w, "allow_file");
+    }
+    if (s->verify_clients) {
+        ion_jw_strz(w, "tailscaled");
+    }
+    if (s->verify_client_urls.n > 0) {
+        ion_jw_strz(w, "verify_client_urls");
+    }
+    ion_jw_array_end(w);
+}
+
 static void
 write_configuration(const ion_cycle_t *cycle, ion_jw_t *w)
 {
@@ -234,6 +259,7 @@ admin_status_write(const ion_process_t *p, ion_jw_t *w)
     ion_jw_key(w, "generation");
     ion_jw_u64(w, p->cycle->generation);
     write_facts(p->cycle, w);
+    write_admission(ion_cycle_settings(p->cycle), w);
     ion_jw_key(w, "processes");
     write_processes(p, w);
     ion_jw_key(w, "listeners");

@@ -95,9 +95,9 @@ visit_row(const ion_process_t *p, const usage_row_t *row,
     void (*visit)(void *arg, const admin_counter_t *c), void *arg)
 {
     const char *help = row->help;
-    uint32_t slots = ion_shm_worker_slots(p->shm);
+    uint32_t slots = row->of == NULL ? ion_shm_courier_slot(p->shm) + 1
+                                     : ion_shm_worker_slots(p->shm);
 
-    slots += row->of == NULL ? 2 : 0; /* the master and the keeper */
     for (uint32_t slot = 0; slot < slots; slot++) {
         char label[LABEL_MAX];
         admin_counter_t c = { row->name, label, row->type, help, 0,

@@ -90,6 +90,29 @@ print_listeners(const ion_doc_node_t *s)
     return cli_table_print(&t);
 }
 
+/* Who decides about clients. */
+static void
+add_admission(cli_table_t *t, const ion_doc_node_t *s)
+{
+    const ion_doc_node_t *list = ion_doc_get(s, "admission");
+    ion_sb_t sb;
+
+    ion_sb_init(&sb, CLI_TEXT_MAX);
+    if (list != NULL) {
+        ION_DOC_FOREACH(who, list)
+        {
+            ion_sb_addz(&sb, sb.len > 0 ? ", " : "");
+            ion_sb_adds(&sb, who->text);
+        }
+    }
+    if (sb.len == 0) {
+        ion_sb_addz(&sb, "everybody may use the relay");
+    }
+    cli_table_addf(t, "admission");
+    cli_table_add(t, ion_sb_str(&sb));
+    ion_sb_fini(&sb);
+}
+
 static bool
 print_facts(const ion_doc_node_t *s)
 {
@@ -105,6 +128,7 @@ print_facts(const ion_doc_node_t *s)
     cli_table_add(&t, cli_str(s, "state_dir"));
     cli_table_addf(&t, "public key");
     cli_table_add(&t, cli_str(s, "public_key"));
+    add_admission(&t, s);
     cli_table_addf(&t, "certificate");
     cli_table_add(&t, cli_str(cert, "source"));
     if (ion_doc_get(cert, "pin") != NULL) {

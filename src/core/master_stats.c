@@ -13,6 +13,8 @@ const ion_stat_desc_t ion_master_stats[] = {
         "Workers that ended without being told to." },
     { "ionscale_keeper_deaths", NULL, ION_STAT_COUNTER,
         "Keepers that ended without being told to." },
+    { "ionscale_courier_deaths", NULL, ION_STAT_COUNTER,
+        "Couriers that ended without being told to." },
 };
 
 ION_STATIC_ASSERT(ION_ARRAY_LEN(ion_master_stats) == ION_MASTER_STAT_COUNT,

@@ -40,6 +40,12 @@ typedef struct ion_module {
         const void *conf, const ion_settings_t *settings, ion_errtext_t *err);
 
     /*
+     * needs: ION_ROLE_* bits of the processes that this configuration needs
+     * besides workers and keeper: ION_ROLE_COURIER or 0.  May be NULL.
+     */
+    uint32_t (*needs)(const void *conf, const ion_settings_t *settings);
+
+    /*
      * start: once per process, after privileges are gone; p->cycle is the
      * first cycle.  self is the module's number.  Errors: any, with *err set:
      * the process exits and the master logs it.

@@ -18,6 +18,21 @@ ion_cycle_blob(const ion_cycle_t *cycle, const char *name)
     return NULL;
 }
 
+const char *
+ion_role_word(uint32_t role)
+{
+    switch (role) {
+    case ION_ROLE_MASTER:
+        return "master";
+    case ION_ROLE_KEEPER:
+        return "keeper";
+    case ION_ROLE_COURIER:
+        return "courier";
+    default:
+        return "worker";
+    }
+}
+
 const ion_settings_t *
 ion_cycle_settings(const ion_cycle_t *cycle)
 {

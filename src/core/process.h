@@ -20,12 +20,14 @@
 #include "base/addr.h"
 #include "base/base.h"
 #include "base/err.h"
+#include "core/ask.h"
 #include "core/conf.h"
 #include "core/log.h"
 
-#define ION_ROLE_MASTER 1u
-#define ION_ROLE_WORKER 2u
-#define ION_ROLE_KEEPER 4u
+#define ION_ROLE_MASTER  1u
+#define ION_ROLE_WORKER  2u
+#define ION_ROLE_KEEPER  4u
+#define ION_ROLE_COURIER 8u
 
 #define ION_MODULE_MAX    16
 #define ION_BLOB_NAME_MAX 32
@@ -59,10 +61,12 @@ typedef struct ion_socket {
 /*
  * A named piece of bytes handed over by the master as a sealed memfd, mapped
  * read-only (secrets: kept out of core dumps).  Worker: "derp.key" (32 bytes),
- * "tls.cert" and "tls.key" (PEM, absent with tls.disable), "tickets".  Keeper:
- * "facts" (JSON object: public_key, certificate, config_file, state_dir,
- * control_socket).  Both: "conf" (effective configuration text), "map" (the
- * instance map, canonical JSON).
+ * "tls.cert" and "tls.key" (PEM, absent with tls.disable), "tickets", "allow"
+ * (client keys in order, absent without derp.allow_file), "mesh.key" (32
+ * bytes, absent without derp.mesh_key_file).  Keeper: "facts"
+ * (JSON object: public_key, certificate, config_file, state_dir,
+ * control_socket).  Both: "map" (the instance map, canonical JSON).  All:
+ * "conf" (effective configuration text).
  */
 typedef struct ion_blob {
     char name[ION_BLOB_NAME_MAX];
@@ -98,7 +102,7 @@ typedef void (*ion_op_done_pt)(void *arg, ion_err_t rc, const char *text);
 typedef struct ion_process {
     uint32_t role;  /* one ION_ROLE_* bit */
     uint32_t slot;  /* slot in shared memory */
-    uint32_t index; /* worker index; 0 for the keeper */
+    uint32_t index; /* worker index; 0 for the others */
     struct ion_loop *loop;
     ion_log_t *log;
     struct ion_shm *shm;
@@ -111,6 +115,10 @@ typedef struct ion_process {
         ion_op_done_pt done, void *arg); /* keeper only, else NULL */
     ion_err_t (*kick)(struct ion_process *p, const uint8_t key[32],
         ion_op_done_pt done, void *arg); /* likewise; done: all are told */
+    ion_ask_pt ask;                      /* worker only: see ask.h */
+    ion_ask_cancel_pt cancel;            /* worker only */
+    ion_reply_pt reply;                  /* courier only */
+    const ion_ask_server_t *server;      /* courier only: set by who answers */
     void (*idle)(struct ion_process *p, uint32_t module); /* see drain() */
 } ion_process_t;
 
@@ -121,6 +129,9 @@ typedef struct ion_process {
  *          role was not given one of that name.
  */
 const ion_blob_t *ion_cycle_blob(const ion_cycle_t *cycle, const char *name);
+
+/* ion_role_word -- "worker", "keeper", ... of one ION_ROLE_* bit. */
+const char *ion_role_word(uint32_t role);
 
 /*
  * ion_cycle_settings, ion_cycle_module -- the settings and one module's

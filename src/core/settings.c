@@ -154,6 +154,28 @@ const ion_directive_t ion_settings_directives[] = {
         .doc = "File with the key that the relays of a region share, 64 hex "
                "digits; whoever presents it may watch clients, forward to "
                "them and disconnect them. Missing: nobody may."),
+    ION_D(LIST, "derp.verify_client_urls", ion_settings_t, verify_client_urls,
+        .doc = "http or https URLs, up to 8: each is asked whether a client "
+               "may use the relay, and all must allow it."),
+    ION_D(BOOL, "derp.verify_fail_open", ion_settings_t, verify_fail_open,
+        .def = "false",
+        .doc = "Let clients in when a URL cannot be asked (no connection, no "
+               "answer within 5s)."),
+    ION_D(MSEC, "derp.verify_cache", ion_settings_t, verify_cache_ms,
+        .def = "10s", .min = 100, .max = 600000, .zero_ok = true,
+        .doc = "How long an answer about a client counts for its next "
+               "connections; 0 = ask each time."),
+    ION_D(BOOL, "derp.verify_clients", ion_settings_t, verify_clients,
+        .def = "false",
+        .doc = "Let in only clients that the tailscaled of this machine "
+               "knows."),
+    ION_D(PATH, "derp.tailscaled_socket", ion_settings_t, tailscaled_socket,
+        .doc = "Where that tailscaled listens; missing: "
+               "/var/run/tailscale/tailscaled.sock."),
+    ION_D(PATH, "derp.allow_file", ion_settings_t, allow_file,
+        .doc = "Let in only the keys of this file: one nodekey:... a line, or "
+               "the output of `tailscale status --json`; read again at a "
+               "reload."),
     ION_D_END,
 };
 /* clang-format on */

@@ -30,6 +30,9 @@ typedef enum {
     ION_HOME_URL,   /* 302 to home_url */
 } ion_home_t;
 
+/* Verify URLs at most; all of them are asked for every client. */
+#define ION_VERIFY_URLS_MAX 8
+
 /* A public address as clients are told it. */
 typedef struct {
     bool set;         /* false: own address, the port really bound */
@@ -96,6 +99,13 @@ struct ion_settings {
     const char *derp_region_name;
 
     const char *mesh_key_file; /* derp.mesh_key_file; "" = no mesh */
+    /* who may use the relay: derp.* */
+    ion_strings_t verify_client_urls;
+    bool verify_fail_open;
+    int64_t verify_cache_ms; /* 0: answers are not remembered */
+    bool verify_clients;     /* ask the tailscaled of this machine */
+    const char *tailscaled_socket;
+    const char *allow_file; /* "": none */
 };
 
 /* The table behind the structure; ends with .name NULL. */
@@ -103,6 +113,9 @@ extern const ion_directive_t ion_settings_directives[];
 
 /* Keys that a later version serves, or that are ionscale's alone. */
 extern const ion_directive_t ion_later_directives[];
+
+/* ion_settings_is_open -- nothing is asked about who may use the relay. */
+bool ion_settings_is_open(const ion_settings_t *s);
 
 /*
  * ion_settings_reload_check -- may a running instance change from one to the

@@ -7,6 +7,7 @@
  * Every rule runs, so that a person sees all complaints at once.
  */
 #include <string.h>
+#include <strings.h>
 #include <sys/un.h>
 
 #include "core/conf_int.h"
@@ -19,6 +20,7 @@
 
 #define REGION_CODE_MAX 32
 #define REGION_NAME_MAX 128
+#define URL_MAX_LEN     2048
 
 /* a + b in the arena; NULL without memory, which is noted. */
 static const char *
@@ -112,6 +114,9 @@ resolve_paths(conf_loader_t *l, ion_settings_t *s)
         s->pid_file = ion_priv_is_root()
                           ? "/run/ionscale/ionscale.pid"
                           : join(l, s->state_dir, "/ionscale.pid");
+    }
+    if (s->tailscaled_socket[0] == '\0') {
+        s->tailscaled_socket = "/var/run/tailscale/tailscaled.sock";
     }
     if (strlen(s->control_socket) >= sizeof(sun.sun_path)) {
         conf_note(l, true, "control_socket",
@@ -238,6 +243,47 @@ check_region(conf_loader_t *l, const ion_settings_t *s)
     }
 }
 
+/* As much as can be said without the library that will read it. */
+static bool
+is_http_url(const char *url)
+{
+    const char *host = NULL;
+
+    if (strncasecmp(url, "https://", 8) == 0) {
+        host = url + 8;
+    } else if (strncasecmp(url, "http://", 7) == 0) {
+        host = url + 7;
+    }
+    return host != NULL && strcspn(host, ":/?#") > 0 &&
+           strlen(url) <= URL_MAX_LEN && strpbrk(url, " \t\"<>\\^`{|}") == NULL;
+}
+
+static void
+check_admission(conf_loader_t *l, const ion_settings_t *s)
+{
+    struct sockaddr_un sun;
+    size_t n = s->verify_client_urls.n;
+
+    if (n > ION_VERIFY_URLS_MAX) {
+        conf_note(l, true, "derp.verify_client_urls",
+            "%zu URLs are too many, at most %d can be asked", n,
+            ION_VERIFY_URLS_MAX);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!is_http_url(s->verify_client_urls.v[i])) {
+            conf_note(l, true, "derp.verify_client_urls",
+                "\"%s\" is not an http or https URL with a host",
+                s->verify_client_urls.v[i]);
+        }
+    }
+    if (strlen(s->tailscaled_socket) >= sizeof(sun.sun_path)) {
+        conf_note(l, true, "derp.tailscaled_socket",
+            "%s has %zu bytes, a socket's path has at most %zu",
+            s->tailscaled_socket, strlen(s->tailscaled_socket),
+            sizeof(sun.sun_path) - 1);
+    }
+}
+
 /* Would the second of two listeners find the port taken by the first? */
 static bool
 collide(const ion_listen_t *a, const ion_listen_t *b)
@@ -285,7 +331,15 @@ settings_resolve(conf_loader_t *l, ion_settings_t *s)
     resolve_home(l, s);
     resolve_logging(l, s);
     check_region(l, s);
+    check_admission(l, s);
     check_listeners(l, s);
+}
+
+bool
+ion_settings_is_open(const ion_settings_t *s)
+{
+    return s->verify_client_urls.n == 0 && !s->verify_clients &&
+           s->allow_file[0] == '\0';
 }
 
 static void

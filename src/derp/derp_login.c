@@ -3,16 +3,18 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The client proves its key by the box alone. It is registered, and so can be
- * found from every worker, before ServerInfo is written. A refusal is silent
- * on the wire, counted, and said in the log. A wrong mesh key is no reason to
- * refuse: its owner is a client like others.
+ * The client proves its key by the box alone, and then it may have to be
+ * admitted (derp_admit.c). It is registered, and so can be found from every
+ * worker, before ServerInfo is written. A refusal is counted and said in the
+ * log; on the wire it is silent, but for one by admission. A wrong mesh key is
+ * no reason to refuse: its owner is a client like others.
  */
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/rng.h"
 #include "crypto/box.h"
+#include "derp/derp_admit.h"
 #include "derp/derp_fabric.h"
 #include "derp/derp_session.h"
 #include "derp/derp_worker.h"
@@ -177,17 +179,20 @@ derp_login_finish(derp_session_t *s, const uint8_t *p, size_t n)
         return;
     }
     take_info(s, &info);
-    rc = enter_directory(s);
-    if (rc != ION_OK) {
-        ion_box_wipe(shared);
+    derp_admit(s, shared);
+    ion_box_wipe(shared);
+}
+
+void
+derp_login_admitted(derp_session_t *s, const uint8_t *shared)
+{
+    if (enter_directory(s) != ION_OK) {
         refuse(s, DERP_STAT_LOGIN_FULL,
             "max_clients are connected, or the key has 64 "
             "connections");
         return;
     }
-    rc = answer(s, shared);
-    ion_box_wipe(shared);
-    if (rc != ION_OK) {
+    if (answer(s, shared) != ION_OK) {
         DERP_LOG(s, ION_LOG_INFO, 0,
             "closing: the answer to the login cannot be written");
         derp_session_close(s);

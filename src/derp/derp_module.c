@@ -158,6 +158,16 @@ on_derp(struct ion_http_conn *c, const http1_request_t *req, void *arg)
     }
 }
 
+/* Who is asked about clients is asked by the courier. */
+static uint32_t
+derp_needs(const void *conf, const ion_settings_t *settings)
+{
+    (void)conf;
+    return settings->verify_client_urls.n > 0 || settings->verify_clients
+               ? ION_ROLE_COURIER
+               : 0;
+}
+
 static const ion_http_route_t derp_routes[] = {
     { "/derp", ION_ROUTE_EXACT | ION_ROUTE_MAIN | ION_ROUTE_ALWAYS_PLAIN,
         on_derp },
@@ -180,6 +190,7 @@ const ion_module_t derp_module = {
     .stats = derp_stats,
     .stat_count = DERP_STAT_COUNT,
     .routes = derp_routes,
+    .needs = derp_needs,
     .start = derp_worker_start,
     .prepare = derp_worker_prepare,
     .commit = derp_worker_commit,

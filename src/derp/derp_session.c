@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "derp/derp_admit.h"
 #include "derp/derp_fabric.h"
 #include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
@@ -143,7 +144,7 @@ derp_session_limit(derp_session_t *s)
     }
 }
 
-/* What the rate limit keeps from being read stays here. */
+/* What the session may not take yet stays here. */
 static void
 hold(derp_session_t *s, const uint8_t *p, size_t n)
 {
@@ -400,6 +401,7 @@ derp_session_close(derp_session_t *s)
     derp_pool_put(w->pool, &s->waiting);
     derp_pool_put(w->pool, &s->gather);
     derp_pool_put(w->pool, &s->held);
+    derp_admit_forget(s);
     ion_slab_put(w->routes, s->routes);
     s->routes = NULL;
     ion_stream_close(&s->stream);

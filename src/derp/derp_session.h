@@ -129,6 +129,7 @@ typedef struct derp_session {
     ion_key_t waiting_src;  /* its source, if it was forwarded; else zero */
     ion_list_t wait;        /* of sessions that wait so */
     derp_route_t *routes;   /* DERP_ROUTES of them, once it has sent */
+    struct derp_admission *admission; /* owned; waits to be admitted */
     derp_receiver_t receiver;
     ion_conn_id_t seen[DERP_SEEN]; /* sources whose interest is armed */
 } derp_session_t;
@@ -197,12 +198,12 @@ void derp_session_mark_dirty(derp_session_t *s);
 /* derp_session_mark_traffic -- publish its numbers at the end of the turn. */
 void derp_session_mark_traffic(derp_session_t *s);
 
-/* derp_session_is_paused -- input is not taken: the rate limit or the ring to
- * another worker says so.  Errors: none. */
+/* derp_session_is_paused -- input is not taken: the rate limit, the ring to
+ * another worker or who decides about the login says so.  Errors: none. */
 static inline bool
 derp_session_is_paused(const derp_session_t *s)
 {
-    return s->st.resume_at != 0 || s->waiting != NULL;
+    return s->st.resume_at != 0 || s->waiting != NULL || s->admission != NULL;
 }
 
 /* derp_session_is_mesh -- it has presented the mesh key: it is admitted, not
@@ -273,13 +274,22 @@ void derp_input_resume(derp_session_t *s);
 ION_NODISCARD ion_err_t derp_login_greet(derp_session_t *s, bool is_fast_start);
 
 /*
- * derp_login_finish -- check a ClientInfo payload, register, answer.
+ * derp_login_finish -- check a ClientInfo payload and see whether the client
+ * may come in (derp_admit.h).
  *
  * Shape:  p[0..n) borrowed. On failure the session is closed and the outcome
  *         counted.
  * Errors: none.
  */
 void derp_login_finish(derp_session_t *s, const uint8_t *p, size_t n);
+
+/*
+ * derp_login_admitted -- it may: register and answer.
+ *
+ * Shape:  shared is the secret of both keys, borrowed. On failure as above.
+ * Errors: none.
+ */
+void derp_login_admitted(derp_session_t *s, const uint8_t *shared);
 
 /*
  * derp_output_flush -- write what waits, within one turn's budget

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/module.h"
 #include "core/settings.h"
 #include "main/conf_tables.h"
 #include "os/memfd.h"
@@ -105,7 +106,8 @@ add_text(bundle_t *b)
     ion_sb_init(&sb, ION_BLOB_BYTES);
     ion_conf_effective_text(b->conf, &sb);
     if (!sb.failed) {
-        rc = bundle_blob(b, "conf", ION_ROLE_WORKER | ION_ROLE_KEEPER, false,
+        rc = bundle_blob(b, "conf",
+            ION_ROLE_WORKER | ION_ROLE_KEEPER | ION_ROLE_COURIER, false,
             ion_sb_str(&sb));
     }
     ion_sb_fini(&sb);
@@ -121,6 +123,19 @@ add_tickets(const bundle_maker_t *maker, bundle_t *b)
     return dup_blob(b, "tickets", ION_ROLE_WORKER, true, maker->tickets_fd);
 }
 
+static bool
+needs_courier(const ion_conf_t *conf)
+{
+    uint32_t roles = 0;
+    for (uint32_t i = 0; i < ion_module_count; i++) {
+        if (ion_modules[i]->needs != NULL) {
+            roles |= ion_modules[i]->needs(
+                ion_conf_module(conf, i), ion_conf_settings(conf));
+        }
+    }
+    return (roles & ION_ROLE_COURIER) != 0;
+}
+
 static void
 make_all(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
     ion_sb_t *lines, ion_err_t *rc)
@@ -128,14 +143,19 @@ make_all(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
     bundle_public_t pub;
     ion_err_t bound = bundle_bind(maker, b, now, lines);
     ion_err_t secret;
+    ion_err_t admission;
     *rc = bound;
     if (bound == ION_NOMEM) {
         return;
     }
     bundle_public(b, &pub);
     secret = bundle_secrets(maker, b, &pub, lines);
+    admission = bundle_admission(maker, b, lines);
     if (*rc == ION_OK) {
         *rc = secret;
+    }
+    if (*rc == ION_OK) {
+        *rc = admission;
     }
     if (*rc == ION_OK) {
         *rc = bundle_map(b, &pub, lines);
@@ -161,6 +181,7 @@ bundle_new(bundle_maker_t *maker, ion_conf_t *conf, const bundle_t *now,
     b->conf = conf;
     b->settings = ion_conf_settings(conf);
     b->workers = (uint32_t)b->settings->workers;
+    b->has_courier = needs_courier(conf);
     b->generation = maker->next_generation;
     b->is_reload = now != NULL;
     ion_sb_init(&b->map, ION_BLOB_BYTES);
@@ -202,6 +223,7 @@ copy_conf(bundle_t *b, const bundle_t *now, ion_sb_t *text)
     if (rc == ION_OK) {
         b->settings = ion_conf_settings(b->conf);
         b->workers = now->workers;
+        b->has_courier = now->has_courier;
     }
     return rc;
 }

@@ -56,7 +56,8 @@ typedef struct bundle {
     ion_conf_t *conf;
     const ion_settings_t *settings; /* of conf */
     uint32_t workers;
-    bool is_reload; /* new sockets wait for bundle_serve */
+    bool has_courier; /* the configuration needs one */
+    bool is_reload;   /* new sockets wait for bundle_serve */
     bundle_blob_t blobs[ION_BLOBS_MAX];
     size_t blob_count;
     bundle_socket_t **sockets;
@@ -170,6 +171,15 @@ void bundle_public(bundle_t *b, bundle_public_t *out);
  */
 ION_NODISCARD ion_err_t bundle_secrets(bundle_maker_t *maker, bundle_t *b,
     const bundle_public_t *pub, ion_sb_t *lines);
+
+/*
+ * bundle_admission -- the allow list, read and checked (bundle_admission.c).
+ *
+ * Errors: ION_DENIED lines say what is wrong with it, and where | ION_NOMEM |
+ *         ION_SYS.
+ */
+ION_NODISCARD ion_err_t bundle_admission(
+    bundle_maker_t *maker, bundle_t *b, ion_sb_t *lines);
 
 /* bundle_pin_text -- the certificate's pin as a DERP map carries it. */
 #define BUNDLE_PIN_TEXT (11 + 2 * ION_CERT_PIN_LEN + 1)

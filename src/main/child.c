@@ -1,5 +1,5 @@
 /*
- * child.c -- a worker or the keeper, from exec to exit.
+ * child.c -- a worker, the keeper or the courier, from exec to exit.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  */
@@ -14,10 +14,13 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "client/http_call.h"
 #include "core/module.h"
 #include "core/settings.h"
 #include "crypto/hash.h"
 #include "event/loop.h"
+#include "main/answerer.h"
+#include "main/asker.h"
 #include "main/child_cycle.h"
 #include "main/lifecycle.h"
 #include "main/measure.h"
@@ -61,17 +64,39 @@ typedef struct child {
     uint32_t parts_busy;
     uint64_t last_req;
     child_op_t ops[OPS_MAX];
+    asker_t *asker;       /* worker */
+    answerer_t *answerer; /* courier */
     int status;
 } child_t;
 
-/* Which role lives by which policy. */
-static const struct {
+/* What differs between the roles; which lives by which policy. */
+typedef struct {
     uint32_t role;
+    ion_slot_role_t slot_role;
+    const char *title;
     const ion_sandbox_policy_t *policy;
-} policies[] = {
-    { ION_ROLE_WORKER, &ion_sandbox_worker },
-    { ION_ROLE_KEEPER, &ion_sandbox_keeper },
+    ion_err_t (*load)(ion_errtext_t *why); /* code, before the sandbox */
+} child_role_t;
+
+static const child_role_t roles[] = {
+    { ION_ROLE_WORKER, ION_SLOT_WORKER, "worker process", &ion_sandbox_worker,
+        NULL },
+    { ION_ROLE_KEEPER, ION_SLOT_KEEPER, "keeper process", &ion_sandbox_keeper,
+        NULL },
+    { ION_ROLE_COURIER, ION_SLOT_COURIER, "courier process",
+        &ion_sandbox_courier, ion_caller_load },
 };
+
+static const child_role_t *
+role_of(const ion_msg_hello_t *hello)
+{
+    for (size_t i = 0; i < ION_ARRAY_LEN(roles); i++) {
+        if (roles[i].role == hello->role) {
+            return &roles[i];
+        }
+    }
+    ION_UNREACHABLE(); /* the master is the same program */
+}
 
 static child_t *
 child_of(ion_process_t *p)
@@ -190,6 +215,9 @@ start_parts(child_t *c)
     }
     c->is_started = true;
     measure_start(&c->measure, c->p.loop, c->p.shm, c->p.slot);
+    if (c->answerer != NULL) {
+        answerer_start(c->answerer);
+    }
     answer(c, ION_MSG_SWITCHED, generation, NULL);
 }
 
@@ -243,8 +271,7 @@ on_drain(child_t *c)
         return;
     }
     ms = ion_cycle_settings(c->p.cycle)->worker_shutdown_timeout_ms;
-    ion_proc_title("%s is shutting down",
-        c->p.role == ION_ROLE_KEEPER ? "keeper process" : "worker process");
+    ion_proc_title("%s is shutting down", role_of(&c->hello)->title);
     c->parts_busy = lifecycle_parts(&c->p);
     if (ms > 0) {
         ion_timer_set(c->p.loop, &c->drain_timer,
@@ -322,6 +349,22 @@ on_piece(child_t *c, ion_chan_msg_t *msg)
     }
 }
 
+/* The way to the courier, or to a worker. */
+static void
+on_link(child_t *c, ion_chan_msg_t *msg)
+{
+    ion_msg_link_t link;
+    int fd = ion_chan_take_fd(msg, 0);
+    memcpy(&link, msg->data, sizeof(link));
+    if (c->asker != NULL) {
+        asker_link(c->asker, fd);
+    } else if (c->answerer != NULL) {
+        answerer_link(c->answerer, fd, link.slot);
+    } else {
+        (void)close(fd); /* not for us */
+    }
+}
+
 static void
 on_message(child_t *c, ion_chan_msg_t *msg)
 {
@@ -353,6 +396,9 @@ on_message(child_t *c, ion_chan_msg_t *msg)
         break;
     case ION_MSG_KICK:
         on_kick(c, msg);
+        break;
+    case ION_MSG_LINK:
+        on_link(c, msg);
         break;
     case ION_MSG_EXIT:
         leave(c, 0);
@@ -493,21 +539,19 @@ take_hello(child_t *c)
 static ion_err_t
 attach(child_t *c)
 {
-    ion_slot_role_t role =
-        c->hello.role == ION_ROLE_KEEPER ? ION_SLOT_KEEPER : ION_SLOT_WORKER;
+    const child_role_t *role = role_of(&c->hello);
     char tag[32];
-    ion_err_t rc =
-        ion_shm_attach(role, c->hello.slot, c->fds, c->fd_count, &c->p.shm);
+    ion_err_t rc = ion_shm_attach(
+        role->slot_role, c->hello.slot, c->fds, c->fd_count, &c->p.shm);
     if (rc != ION_OK) {
         return rc;
     }
     ion_blackbox_arm(c->p.shm);
-    if (role == ION_SLOT_KEEPER) {
-        (void)snprintf(tag, sizeof(tag), "keeper"); /* fits */
-        ion_proc_title("keeper process");
-    } else {
+    ion_proc_title("%s", role->title);
+    (void)snprintf(
+        tag, sizeof(tag), "%s", ion_role_word(role->role)); /* fits */
+    if (role->role == ION_ROLE_WORKER) {
         (void)snprintf(tag, sizeof(tag), "worker%u", c->hello.index); /* fits */
-        ion_proc_title("worker process");
     }
     rc = ion_log_sink_new(ION_CHILD_FD_LOG, tag, &c->sink);
     c->log = (ion_log_t){ .sink = c->sink, .subsystem = "main" };
@@ -548,24 +592,60 @@ watch(child_t *c)
     return ion_io_add(c->p.loop, &c->chan_io, ION_IO_READ);
 }
 
+static ion_err_t
+ask_courier(ion_process_t *p, const ion_ask_t *ask, ion_ask_done_pt done,
+    void *arg, uint64_t *id)
+{
+    child_t *c = child_of(p);
+    return c->asker != NULL ? asker_ask(c->asker, ask, done, arg, id)
+                            : ION_CLOSED; /* this process is ending */
+}
+
+static void
+cancel_question(ion_process_t *p, uint64_t id)
+{
+    child_t *c = child_of(p);
+    if (c->asker != NULL) {
+        asker_cancel(c->asker, id);
+    }
+}
+
+static void
+reply(ion_process_t *p, uint64_t ref, const ion_answer_t *with)
+{
+    child_t *c = child_of(p);
+    if (c->answerer != NULL) {
+        answerer_reply(c->answerer, ref, with);
+    }
+}
+
+/* Workers ask, the courier answers. */
+static ion_err_t
+open_questions(child_t *c)
+{
+    if (c->p.role == ION_ROLE_WORKER) {
+        c->p.ask = ask_courier;
+        c->p.cancel = cancel_question;
+        return asker_new(c->p.loop, &c->log, &c->asker);
+    }
+    if (c->p.role == ION_ROLE_COURIER) {
+        c->p.reply = reply;
+        return answerer_new(&c->p, &c->answerer);
+    }
+    return ION_OK;
+}
+
 /* What this kernel lacks the master has said; status shows what is in force. */
 static ion_err_t
 enter_sandbox(child_t *c)
 {
-    const ion_sandbox_policy_t *policy = NULL;
     ion_errtext_t why;
     uint32_t in_force;
     ion_err_t rc;
     if (c->hello.sandbox == ION_SANDBOX_OFF) {
         return ION_OK;
     }
-    for (size_t i = 0; i < ION_ARRAY_LEN(policies); i++) {
-        if (policies[i].role == c->p.role) {
-            policy = policies[i].policy;
-        }
-    }
-    ION_ASSERT(policy != NULL);
-    rc = ion_sandbox_enter(policy, &in_force, &why);
+    rc = ion_sandbox_enter(role_of(&c->hello)->policy, &in_force, &why);
     ion_slots_set_sandbox(c->p.shm, in_force);
     if (rc == ION_OK) {
         return rc;
@@ -595,6 +675,12 @@ give_rights_away(child_t *c)
         }
     }
     rc = ion_proc_die_with_parent((pid_t)c->hello.master_pid);
+    if (rc == ION_OK && role_of(&c->hello)->load != NULL) {
+        rc = role_of(&c->hello)->load(&why);
+        if (rc != ION_OK) {
+            ion_log(&c->log, ION_LOG_ERR, 0, "%s", why.msg);
+        }
+    }
     return rc == ION_OK ? enter_sandbox(c) : rc;
 }
 
@@ -606,6 +692,8 @@ finish(child_t *c)
             c->ops[i].done(c->ops[i].arg, ION_CLOSED, "");
         }
     }
+    asker_free(&c->asker);       /* likewise */
+    answerer_free(&c->answerer); /* forgets what is open */
     if (c->is_started) {
         lifecycle_stop(&c->p);
     }
@@ -642,6 +730,9 @@ run(child_t *c)
     }
     if (rc == ION_OK) {
         rc = watch(c);
+    }
+    if (rc == ION_OK) {
+        rc = open_questions(c);
     }
     return rc == ION_OK ? ion_loop_run(c->p.loop) : rc;
 }

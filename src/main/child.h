@@ -1,5 +1,5 @@
 /*
- * child.h -- a worker or the keeper, from exec to exit.
+ * child.h -- a worker, the keeper or the courier, from exec to exit.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *

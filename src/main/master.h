@@ -4,9 +4,10 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * A seat is a place that must be filled: one per worker index, one for the
- * keeper.  A kid is a process of ours.  A kid sits on its seat from its start
- * until it dies or is retired (then it drains without a seat).  A round is one
- * introduction of a bundle: everybody prepares, then everybody switches.
+ * keeper, and one for the courier if the configuration needs it.  A kid is a
+ * process of ours.  A kid sits on its seat from its start until it dies or is
+ * retired (then it drains without a seat).  A round is one introduction of a
+ * bundle: everybody prepares, then everybody switches.
  */
 #ifndef ION_MAIN_MASTER_H
 #define ION_MAIN_MASTER_H
@@ -69,6 +70,7 @@ typedef struct kid {
     ion_mono_t beat_changed;
     ion_mono_t probed_at; /* a message it must wake up for; 0 = none */
     bool is_aborted;      /* SIGABRT was sent: it had stopped turning */
+    pid_t linked;         /* worker: the courier it has a channel to */
     ion_reap_t reap;
 } kid_t;
 
@@ -126,7 +128,7 @@ struct master {
     const char *program; /* argv[0], for the line of hints */
     ion_list_t kids;
     uint32_t kid_count;
-    seat_t *seats; /* max_workers, and the keeper's behind them */
+    seat_t *seats; /* max_workers, then the keeper's, then the courier's */
     uint32_t seat_count;
     round_t round;
     unsigned wants;                   /* want_t bits that wait for a round */
@@ -172,6 +174,18 @@ void master_kid_kill(kid_t *kid, const char *why);
 
 /* master_keeper -- the keeper's kid, NULL while there is none. */
 kid_t *master_keeper(const master_t *m);
+
+/* master_courier -- the courier's kid, NULL while there is none. */
+kid_t *master_courier(const master_t *m);
+
+/*
+ * master_link -- give the courier and every worker that has none yet a
+ * channel to each other; what fails (logged) is tried again by the watchdog.
+ */
+void master_link(master_t *m);
+
+/* master_wants_seat -- does the bundle in force fill this seat? */
+bool master_wants_seat(const master_t *m, const seat_t *seat);
 
 /* master_is_settled -- no kid is starting. */
 bool master_is_settled(const master_t *m);

@@ -5,7 +5,7 @@
  */
 #include "main/messages.h"
 
-#define CHILD (ION_ROLE_WORKER | ION_ROLE_KEEPER)
+#define CHILD (ION_ROLE_WORKER | ION_ROLE_KEEPER | ION_ROLE_COURIER)
 
 /* type, name, from, fixed payload, text behind it, fds at least, at most */
 #define RULE(type, name, from, payload, text, min_fds, max_fds)                \
@@ -33,10 +33,20 @@ const ion_chan_rule_t ion_main_rules[] = {
     { ION_MSG_REOPEN, "reopen", 0, 0, 1, 1, ION_ROLE_MASTER },
     RULE(OP_DONE, "op-done", ION_ROLE_MASTER, ion_msg_op_t, ION_TEXT_MAX, 0, 0),
     RULE(KICK, "kick", ION_ROLE_MASTER, ion_msg_kick_t, 0, 0, 0),
+    RULE(LINK, "link", ION_ROLE_MASTER, ion_msg_link_t, 0, 1, 1),
     RULE(READY, "ready", CHILD, ion_msg_cycle_t, 0, 0, 0),
     RULE(REFUSED, "refused", CHILD, ion_msg_cycle_t, ION_TEXT_MAX, 0, 0),
     RULE(SWITCHED, "switched", CHILD, ion_msg_cycle_t, 0, 0, 0),
     RULE(OP, "op", ION_ROLE_KEEPER, ion_msg_op_t, 0, 0, 0),
     RULE(OP_KICK, "op-kick", ION_ROLE_KEEPER, ion_msg_kick_t, 0, 0, 0),
+    { 0, NULL, 0, 0, 0, 0, 0 },
+};
+
+const ion_chan_rule_t ion_link_rules[] = {
+    { ION_LINK_ASK, "ask", sizeof(ion_ask_t), sizeof(ion_ask_t), 0, 0,
+        ION_ROLE_WORKER },
+    { ION_LINK_CANCEL, "cancel", 0, 0, 0, 0, ION_ROLE_WORKER },
+    { ION_LINK_ANSWER, "answer", sizeof(ion_link_answer_t),
+        sizeof(ion_link_answer_t) + ION_ASK_TEXT_MAX, 0, 1, ION_ROLE_COURIER },
     { 0, NULL, 0, 0, 0, 0, 0 },
 };

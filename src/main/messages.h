@@ -25,7 +25,7 @@
 #define ION_CHILD_FD_CHAN 3
 #define ION_CHILD_FD_LOG  4
 
-#define ION_BLOBS_MAX   8
+#define ION_BLOBS_MAX   16
 #define ION_SOCKETS_MAX 512
 #define ION_BLOB_BYTES  (16u * 1024u * 1024u)
 #define ION_TEXT_MAX    16384u
@@ -46,6 +46,7 @@ enum {
     ION_MSG_PROBE,   /* something to wake up for, no answer */
     ION_MSG_OP_DONE, /* answer to OP and OP_KICK, keeper only */
     ION_MSG_KICK,    /* end the connections of a client key, workers only */
+    ION_MSG_LINK,    /* one end of a channel between worker and courier */
     /* child to master */
     ION_MSG_READY,
     ION_MSG_REFUSED, /* with text */
@@ -95,7 +96,27 @@ typedef struct {
     uint8_t key[32];
 } ion_msg_kick_t;
 
+/* Who holds the other end. */
+typedef struct {
+    uint32_t slot;
+    uint32_t role;
+} ion_msg_link_t;
+
 /* The table, ended by a rule without a name. */
 extern const ion_chan_rule_t ion_main_rules[];
+
+/* Between a worker and the courier, over a channel of their own. */
+enum {
+    ION_LINK_ASK = 1, /* ion_ask_t */
+    ION_LINK_CANCEL,  /* req is the question's */
+    ION_LINK_ANSWER,  /* with text behind; a socket after a dial */
+};
+
+typedef struct {
+    int32_t rc; /* ion_err_t */
+    ion_addr_t addr;
+} ion_link_answer_t;
+
+extern const ion_chan_rule_t ion_link_rules[];
 
 #endif

@@ -150,8 +150,8 @@ quit(master_t *m, const char *why)
     master_notify(m, "STOPPING=1");
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
-        if (kid->role == ION_ROLE_KEEPER) {
-            continue; /* it answers until the workers are gone */
+        if (kid->role != ION_ROLE_WORKER) {
+            continue; /* they answer until the workers are gone */
         }
         if (kid->state == KID_LIVE) {
             kid->state = KID_DRAINING;
@@ -168,11 +168,13 @@ quit(master_t *m, const char *why)
 void
 master_kid_gone(master_t *m)
 {
-    kid_t *keeper = master_keeper(m);
-    if (m->state == MASTER_QUITTING && !has_workers(m) && keeper != NULL &&
-        keeper->state != KID_LEAVING)
-    {
-        dismiss(keeper);
+    if (m->state == MASTER_QUITTING && !has_workers(m)) {
+        ION_LIST_FOREACH(it, &m->kids) {
+            kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
+            if (kid->state != KID_LEAVING) {
+                dismiss(kid);
+            }
+        }
     }
     if (m->state >= MASTER_QUITTING && m->kid_count == 0) {
         leave(m);
@@ -293,6 +295,19 @@ on_signal(ion_io_t *io, uint32_t events)
 
 /* --- the start --- */
 
+/* Said once: nothing is wrong with it, but it should be meant. */
+static void
+say_open(const master_t *m)
+{
+    const ion_settings_t *s = m->now->settings;
+    if (!s->derp_disabled && ion_settings_is_open(s)) {
+        ion_log(&m->log, ION_LOG_NOTICE, 0,
+            "everybody who reaches this relay may use it: "
+            "derp.verify_client_urls, derp.verify_clients and derp.allow_file "
+            "can limit that");
+    }
+}
+
 void
 master_settled(master_t *m)
 {
@@ -303,6 +318,7 @@ master_settled(master_t *m)
     ion_log(&m->log, ION_LOG_NOTICE, 0,
         "ionscale %s is up: %u workers, generation %llu", ION_VERSION_TEXT,
         m->now->workers, (unsigned long long)m->now->generation);
+    say_open(m);
     master_notify(m, "READY=1");
     if (m->config_file == NULL) {
         master_banner(m);
@@ -354,18 +370,19 @@ on_restart(ion_timer_t *timer)
 static ion_err_t
 make_seats(master_t *m)
 {
-    m->seat_count = m->maker.max_workers + 1;
+    static const uint32_t singles[] = { ION_ROLE_KEEPER, ION_ROLE_COURIER };
+    uint32_t workers = m->maker.max_workers;
+    m->seat_count = workers + (uint32_t)ION_ARRAY_LEN(singles);
     m->seats = calloc(m->seat_count, sizeof(*m->seats));
     if (m->seats == NULL) {
         return ION_NOMEM;
     }
     for (uint32_t i = 0; i < m->seat_count; i++) {
         seat_t *seat = &m->seats[i];
-        bool is_keeper = i == m->maker.max_workers;
         seat->master = m;
-        seat->role = is_keeper ? ION_ROLE_KEEPER : ION_ROLE_WORKER;
-        seat->index = is_keeper ? 0 : i;
-        seat->is_wanted = is_keeper || i < m->now->workers;
+        seat->role = i < workers ? ION_ROLE_WORKER : singles[i - workers];
+        seat->index = i < workers ? i : 0;
+        seat->is_wanted = master_wants_seat(m, seat);
         ion_timer_init(&seat->restart, on_restart);
     }
     return ION_OK;

@@ -130,14 +130,13 @@ refuse_round(master_t *m)
     end_round(m);
 }
 
-/* The seats follow the number of workers of the bundle that is in force. */
+/* The seats follow the bundle that is in force. */
 static void
-follow_workers(master_t *m)
+follow_bundle(master_t *m)
 {
     for (uint32_t i = 0; i < m->seat_count; i++) {
         seat_t *seat = &m->seats[i];
-        bool is_wanted =
-            seat->role == ION_ROLE_KEEPER || seat->index < m->now->workers;
+        bool is_wanted = master_wants_seat(m, seat);
         if (is_wanted && !seat->is_wanted) {
             seat->is_wanted = true;
             seat->quick_deaths = 0;
@@ -188,7 +187,7 @@ complete_round(master_t *m)
     tell_origins(m, ION_OK);
     end_round(m);
     if (m->state == MASTER_RUNNING) {
-        follow_workers(m);
+        follow_bundle(m);
     }
 }
 
@@ -283,9 +282,8 @@ master_round_refused(kid_t *kid, uint64_t serial, ion_str_t text)
     if (!is_answer(kid, serial, ROUND_PREPARE)) {
         return;
     }
-    ion_sb_addf(&m->round.lines, "%s %u: %.*s\n",
-        kid->role == ION_ROLE_KEEPER ? "keeper" : "worker", kid->index,
-        ION_STR_ARG(text));
+    ion_sb_addf(&m->round.lines, "%s %u: %.*s\n", ion_role_word(kid->role),
+        kid->index, ION_STR_ARG(text));
     kid->owes = false;
     tell_all(m, ION_MSG_ABORT);
     refuse_round(m);
@@ -307,8 +305,7 @@ master_round_deadline(ion_timer_t *timer)
             continue;
         }
         ion_sb_addf(&m->round.lines, "%s %u (pid %d) did not answer in time\n",
-            kid->role == ION_ROLE_KEEPER ? "keeper" : "worker", kid->index,
-            (int)kid->pid);
+            ion_role_word(kid->role), kid->index, (int)kid->pid);
     }
     if (is_prepare) {
         tell_all(m, ION_MSG_ABORT);

@@ -19,7 +19,14 @@
 static ion_slot_role_t
 slot_role(uint32_t role)
 {
-    return role == ION_ROLE_KEEPER ? ION_SLOT_KEEPER : ION_SLOT_WORKER;
+    switch (role) {
+    case ION_ROLE_KEEPER:
+        return ION_SLOT_KEEPER;
+    case ION_ROLE_COURIER:
+        return ION_SLOT_COURIER;
+    default:
+        return ION_SLOT_WORKER;
+    }
 }
 
 static ion_err_t
@@ -113,6 +120,9 @@ gets_socket(const kid_t *kid, const bundle_socket_t *s, bool *with_fd)
 {
     const master_t *m = kid->master;
     *with_fd = false;
+    if (kid->role == ION_ROLE_COURIER) {
+        return false;
+    }
     if (kid->role == ION_ROLE_KEEPER) {
         *with_fd = s->kind == ION_SOCKET_UNIX;
         return *with_fd || s->index == 0;

@@ -39,12 +39,6 @@
 #define PROBE_AFTER    ION_SEC(4)
 #define HUNG_AFTER     ION_SEC(10)
 
-static const char *
-role_word(uint32_t role)
-{
-    return role == ION_ROLE_KEEPER ? "keeper" : "worker";
-}
-
 void
 master_kid_signal(const kid_t *kid, int signo)
 {
@@ -60,7 +54,7 @@ void
 master_kid_kill(kid_t *kid, const char *why)
 {
     ion_log(&kid->master->log, ION_LOG_ALERT, 0, "%s %u (pid %d) is killed: %s",
-        role_word(kid->role), kid->index, (int)kid->pid, why);
+        ion_role_word(kid->role), kid->index, (int)kid->pid, why);
     master_kid_signal(kid, SIGKILL);
 }
 
@@ -111,7 +105,22 @@ master_log_fd(kid_t *kid)
 kid_t *
 master_keeper(const master_t *m)
 {
-    return m->seats[m->seat_count - 1].kid;
+    return m->seats[m->maker.max_workers].kid;
+}
+
+kid_t *
+master_courier(const master_t *m)
+{
+    return m->seats[m->maker.max_workers + 1].kid;
+}
+
+bool
+master_wants_seat(const master_t *m, const seat_t *seat)
+{
+    if (seat->role == ION_ROLE_WORKER) {
+        return seat->index < m->now->workers;
+    }
+    return seat->role == ION_ROLE_KEEPER || m->now->has_courier;
 }
 
 bool
@@ -149,7 +158,7 @@ on_switched(kid_t *kid, uint64_t serial)
     kid->beat_changed = kid->live_at;
     ion_timer_cancel(m->loop, &kid->deadline);
     ion_log(&m->log, ION_LOG_NOTICE, 0, "%s %u is up (pid %d, slot %u)",
-        role_word(kid->role), kid->index, (int)kid->pid, kid->slot);
+        ion_role_word(kid->role), kid->index, (int)kid->pid, kid->slot);
     if (kid->seat != NULL && kid->seat->minder != NULL) {
         kid->seat->minder = NULL;
         master_want(m, WANT_MINDING);
@@ -165,7 +174,7 @@ on_refused(kid_t *kid, const ion_chan_msg_t *msg)
         msg->len - sizeof(ion_msg_cycle_t) };
     if (kid->state == KID_STARTING) {
         ion_log(&kid->master->log, ION_LOG_ERR, 0, "%s %u cannot start: %.*s",
-            role_word(kid->role), kid->index, ION_STR_ARG(text));
+            ion_role_word(kid->role), kid->index, ION_STR_ARG(text));
         return; /* it exits by itself */
     }
     master_round_refused(kid, msg->req, text);
@@ -280,7 +289,7 @@ log_last_words(kid_t *kid)
             ion_log(&m->log, ION_LOG_ALERT, 0,
                 "black box of %s %u (pid %d): "
                 "%.*s",
-                role_word(kid->role), kid->index, (int)kid->pid,
+                ion_role_word(kid->role), kid->index, (int)kid->pid,
                 ION_STR_ARG(line));
         }
     }
@@ -296,7 +305,7 @@ log_death(kid_t *kid, int status, bool is_expected)
         level = WIFSIGNALED(status) ? ION_LOG_ALERT : ION_LOG_ERR;
     }
     ion_log(&kid->master->log, level, 0, "%s %u (pid %d) %s",
-        role_word(kid->role), kid->index, (int)kid->pid, death);
+        ion_role_word(kid->role), kid->index, (int)kid->pid, death);
     log_last_words(kid);
 }
 
@@ -386,7 +395,7 @@ refill_seat(seat_t *seat, const kid_t *kid)
     ion_log(&m->log, ION_LOG_ALERT, 0,
         "%s %u died %u times within 2 seconds "
         "of being ready, next start in %u ms",
-        role_word(seat->role), seat->index, seat->quick_deaths, ms);
+        ion_role_word(seat->role), seat->index, seat->quick_deaths, ms);
     ion_timer_set(
         m->loop, &seat->restart, ion_loop_now(m->loop) + ION_MS((uint64_t)ms));
     if (seat->role == ION_ROLE_WORKER && seat->minder == NULL) {
@@ -394,6 +403,19 @@ refill_seat(seat_t *seat, const kid_t *kid)
         if (seat->minder != NULL) {
             master_want(m, WANT_MINDING);
         }
+    }
+}
+
+static size_t
+death_stat(uint32_t role)
+{
+    switch (role) {
+    case ION_ROLE_KEEPER:
+        return ION_MASTER_KEEPER_DEATHS;
+    case ION_ROLE_COURIER:
+        return ION_MASTER_COURIER_DEATHS;
+    default:
+        return ION_MASTER_WORKER_DEATHS;
     }
 }
 
@@ -412,14 +434,11 @@ on_kid_exit(ion_io_t *io, uint32_t events)
     kid->state = KID_LEAVING; /* nobody sends it anything from here on */
     log_death(kid, status, is_expected);
     if (!is_expected) {
-        ion_stat_add(m->stats,
-            kid->role == ION_ROLE_KEEPER ? ION_MASTER_KEEPER_DEATHS
-                                         : ION_MASTER_WORKER_DEATHS,
-            1);
+        ion_stat_add(m->stats, death_stat(kid->role), 1);
     }
     ion_slots_set_state(m->shm, kid->slot, ION_SLOT_DEAD);
     retire_gauges(m, kid->slot);
-    if (kid->role == ION_ROLE_KEEPER) {
+    if (kid->role != ION_ROLE_WORKER) {
         ion_shm_sweep(m->shm, kid->slot);
     }
     master_sweep(m);
@@ -455,8 +474,8 @@ master_fill_seat(seat_t *seat)
         bool is_wait = rc == ION_LIMIT; /* a dead slot is still on its way */
         if (!is_wait) {
             ion_log(&m->log, ION_LOG_ALERT, rc == ION_SYS ? errno : 0,
-                "cannot start %s %u: %s", role_word(seat->role), seat->index,
-                ion_strerror(rc));
+                "cannot start %s %u: %s", ion_role_word(seat->role),
+                seat->index, ion_strerror(rc));
         }
         fill_again_later(seat, is_wait ? NO_SLOT_MS : DELAY_FIRST_MS);
         return;
@@ -477,6 +496,7 @@ master_fill_seat(seat_t *seat)
         return;
     }
     master_kid_cycle(kid, m->now);
+    master_link(m); /* known before it is live */
 }
 
 void
@@ -509,7 +529,7 @@ end_hung(kid_t *kid, ion_mono_t silent)
         ion_log(&kid->master->log, ION_LOG_ALERT, 0,
             "%s %u (pid %d) has had work for 10 seconds and not turned once, "
             "aborting it",
-            role_word(kid->role), kid->index, (int)kid->pid);
+            ion_role_word(kid->role), kid->index, (int)kid->pid);
         kid->is_aborted = true;
         master_kid_signal(kid, SIGABRT);
     } else if (silent >= HUNG_AFTER + ABORT_LIMIT) {
@@ -547,6 +567,7 @@ void
 master_watch_beats(master_t *m)
 {
     ion_slot_mask_t blamed = ion_slots_blamed(m->shm);
+    master_link(m);
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
         if (kid->state != KID_LIVE && kid->state != KID_DRAINING) {

@@ -11,11 +11,14 @@
 #include "os/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -37,21 +40,32 @@
 #if IS_INSTRUMENTED
 #define ON_OFFENCE SECCOMP_RET_LOG
 #define ON_REFUSE  SECCOMP_RET_LOG
+#define ON_LACK    SECCOMP_RET_LOG
 #else
 #define ON_OFFENCE SECCOMP_RET_TRAP
 #define ON_REFUSE  (SECCOMP_RET_ERRNO | (uint32_t)EACCES)
+#define ON_LACK    (SECCOMP_RET_ERRNO | (uint32_t)ENOSYS)
 #endif
 
-#define RULESET_VERSION 1u /* a question, not a flag */
-#define FS_FIRST        13 /* rights of the first version */
-#define NET_RIGHTS      3u /* bind and connect of TCP */
-#define SCOPES          3u /* abstract sockets, signals */
+#define RULESET_VERSION   1u /* a question, not a flag */
+#define RULE_PATH_BENEATH 1
+#define FS_FIRST          13 /* rights of the first version */
+#define FS_READ_FILE      4u /* of all rights the one to open for reading */
+#define FS_READ_DIR       8u
+#define NET_BIND          1u
+#define NET_CONNECT       2u
+#define SCOPES            3u /* abstract sockets, signals */
 
 typedef struct {
     uint64_t handled_access_fs;
     uint64_t handled_access_net;
     uint64_t scoped;
 } landlock_ruleset_t;
+
+typedef struct __attribute__((packed)) {
+    uint64_t allowed_access;
+    int32_t parent_fd;
+} landlock_path_t;
 
 typedef struct {
     struct sock_filter step[STEPS_MAX];
@@ -109,9 +123,9 @@ ion_sandbox_probe(ion_errtext_t *why)
     return found;
 }
 
-/* Rights that nobody is granted: all that this version can take away. */
+/* All rights that this version can take away, but for one. */
 static landlock_ruleset_t
-everything(long version)
+everything(long version, bool may_connect)
 {
     int rights = FS_FIRST;
     landlock_ruleset_t r = { 0 };
@@ -122,7 +136,7 @@ everything(long version)
         rights++; /* truncate */
     }
     if (version >= 4) {
-        r.handled_access_net = NET_RIGHTS;
+        r.handled_access_net = NET_BIND | (may_connect ? 0 : NET_CONNECT);
     }
     if (version >= 5) {
         rights++; /* ioctl of devices */
@@ -134,11 +148,51 @@ everything(long version)
     return r;
 }
 
+/* Give the reading of what lies at a path back, if it exists. */
 static bool
-enter_landlock(void)
+grant_read(int ruleset, const char *path)
+{
+    struct stat st;
+    landlock_path_t rule = { .allowed_access = FS_READ_FILE };
+    bool ok = true;
+    int saved;
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) {
+        return true;
+    }
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        rule.allowed_access |= FS_READ_DIR;
+    }
+    rule.parent_fd = fd;
+    ok = syscall(SYS_landlock_add_rule, ruleset, RULE_PATH_BENEATH, &rule, 0) ==
+         0;
+    saved = errno;
+    (void)close(fd); /* a path has nothing to lose */
+    errno = saved;
+    return ok;
+}
+
+static bool
+grant_paths(int ruleset, const ion_sandbox_policy_t *policy)
+{
+    bool ok = true;
+    for (size_t i = 0; policy->paths != NULL && policy->paths[i] != NULL; i++) {
+        ok = ok && grant_read(ruleset, policy->paths[i]);
+    }
+    for (size_t i = 0;
+         policy->env_paths != NULL && policy->env_paths[i] != NULL; i++)
+    {
+        const char *path = getenv(policy->env_paths[i]);
+        ok = ok && (path == NULL || grant_read(ruleset, path));
+    }
+    return ok;
+}
+
+static bool
+enter_landlock(const ion_sandbox_policy_t *policy)
 {
     long version = landlock_version();
-    landlock_ruleset_t rights = everything(version);
+    landlock_ruleset_t rights = everything(version, policy->may_connect);
     bool ok;
     int saved;
     long fd;
@@ -149,7 +203,8 @@ enter_landlock(void)
     if (fd < 0) {
         return false;
     }
-    ok = syscall(SYS_landlock_restrict_self, (int)fd, 0) == 0;
+    ok = grant_paths((int)fd, policy) &&
+         syscall(SYS_landlock_restrict_self, (int)fd, 0) == 0;
     saved = errno;
     (void)close((int)fd); /* a ruleset has nothing to lose */
     errno = saved;
@@ -187,10 +242,13 @@ add_rule(filter_t *f, const ion_sandbox_rule_t *rule)
 {
     uint32_t value = rule->value;
     if (rule->verdict == ION_SANDBOX_ALLOW ||
-        rule->verdict == ION_SANDBOX_REFUSE) {
+        rule->verdict == ION_SANDBOX_REFUSE ||
+        rule->verdict == ION_SANDBOX_LACK)
+    {
         jump(f, BPF_JEQ, rule->call, 0, 1);
-        give(f,
-            rule->verdict == ION_SANDBOX_ALLOW ? SECCOMP_RET_ALLOW : ON_REFUSE);
+        give(f, rule->verdict == ION_SANDBOX_ALLOW    ? SECCOMP_RET_ALLOW
+                : rule->verdict == ION_SANDBOX_REFUSE ? ON_REFUSE
+                                                      : ON_LACK);
         return;
     }
     jump(f, BPF_JEQ, rule->call, 0, 4);
@@ -249,7 +307,7 @@ ion_sandbox_enter(
     ion_err_t rc = ION_OK;
     why->msg[0] = '\0';
     *in_force = IS_INSTRUMENTED ? ION_SANDBOXED_LOG : 0;
-    if (!IS_INSTRUMENTED && enter_landlock()) {
+    if (!IS_INSTRUMENTED && enter_landlock(policy)) {
         *in_force |= ION_SANDBOXED_LANDLOCK;
     } else if (!IS_INSTRUMENTED) {
         add_why(why, "landlock");

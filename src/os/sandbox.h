@@ -7,7 +7,8 @@
  * argument passes a test, or refused with EACCES.  What the list does not
  * have ends the process by SIGSYS.  Refused are those that a library makes
  * by itself and can do without (timegm looks for /etc/localtime).  Landlock
- * stands behind it: no path, no TCP bind or connect, no signal to others.
+ * stands behind it: no path but those of the policy, no TCP bind, no connect
+ * but the courier's, no signal to others.
  *
  * Filters are inherited by whom a process starts, so the master, which starts
  * workers that accept, has none.
@@ -15,6 +16,7 @@
 #ifndef ION_OS_SANDBOX_H
 #define ION_OS_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +35,7 @@ typedef enum {
     ION_SANDBOX_ALLOW_HAS,   /* if it has one of these bits */
     ION_SANDBOX_ALLOW_HASNT, /* if it has none of these bits */
     ION_SANDBOX_REFUSE,      /* EACCES */
+    ION_SANDBOX_LACK,        /* ENOSYS: as if the kernel had no such call */
 } ion_sandbox_verdict_t;
 
 typedef struct {
@@ -48,15 +51,23 @@ typedef struct {
     size_t count;
 } ion_sandbox_list_t;
 
-/* What a role may: its own list, then the one of all roles. */
+/*
+ * What a role may: its own list, then the one of all roles; the files below
+ * some paths, to read; and whether it may connect over TCP.  A path that does
+ * not exist is left out.
+ */
 typedef struct {
     ion_sandbox_list_t list[2];
+    const char *const *paths;     /* ended by NULL; NULL = none */
+    const char *const *env_paths; /* likewise, names of variables with paths */
+    bool may_connect;
 } ion_sandbox_policy_t;
 
 #define ION_SANDBOX_RULES_MAX 128 /* of both lists */
 
 extern const ion_sandbox_policy_t ion_sandbox_worker;
 extern const ion_sandbox_policy_t ion_sandbox_keeper;
+extern const ion_sandbox_policy_t ion_sandbox_courier;
 
 /*
  * ion_sandbox_probe -- what this kernel has, as ION_SANDBOXED_* bits.

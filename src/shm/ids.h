@@ -15,10 +15,10 @@
 
 #include "base/base.h"
 
-/* Worker slots: numbers 0 .. worker_slots - 1. Behind them stand one slot for
- * the master and one for the keeper, which have no rings and no records. */
+/* Worker slots: numbers 0 .. worker_slots - 1. Behind them stand one slot
+ * each for master, keeper and courier, which have no rings and no records. */
 #define ION_WORKER_SLOTS_MAX 128
-#define ION_SLOTS_MAX        (ION_WORKER_SLOTS_MAX + 2)
+#define ION_SLOTS_MAX        (ION_WORKER_SLOTS_MAX + 3)
 
 typedef struct ion_conn_id {
     uint32_t record;

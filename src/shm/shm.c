@@ -32,6 +32,15 @@
 #define MIN_SLOTS   8u
 #define MIN_BUCKETS 4u
 
+typedef enum { NO_ZONE, READS, WRITES } zone_right_t;
+
+/* Who gets which zone, and how: what shm.h shows. */
+static const zone_right_t rights[][SHM_ZONES] = {
+    [ION_SLOT_WORKER] = { READS, WRITES, READS, READS, WRITES, WRITES },
+    [ION_SLOT_KEEPER] = { READS, READS, WRITES, READS, READS, NO_ZONE },
+    [ION_SLOT_COURIER] = { READS, NO_ZONE, NO_ZONE, WRITES, NO_ZONE, NO_ZONE },
+};
+
 static uint64_t
 page_up(uint64_t n)
 {
@@ -74,6 +83,7 @@ zone_bytes(const ion_shm_t *shm, int zone)
     case SHM_ZONE_WORKERS:
         return shm->worker_slots * block_bytes(shm);
     case SHM_ZONE_KEEPER:
+    case SHM_ZONE_COURIER:
         return block_bytes(shm);
     case SHM_ZONE_DIR:
         return page_up(sizeof(dir_head_t)) + buckets_bytes(shm) +
@@ -164,6 +174,7 @@ make_zones(ion_shm_t *shm)
         [SHM_ZONE_MASTER] = "ionscale-master",
         [SHM_ZONE_WORKERS] = "ionscale-workers",
         [SHM_ZONE_KEEPER] = "ionscale-keeper",
+        [SHM_ZONE_COURIER] = "ionscale-courier",
         [SHM_ZONE_DIR] = "ionscale-directory",
         [SHM_ZONE_RINGS] = "ionscale-rings",
     };
@@ -216,24 +227,30 @@ ion_shm_create(const ion_shm_geometry_t *geometry, ion_shm_t **out)
     return ION_OK;
 }
 
+static size_t
+zones_of(ion_slot_role_t role)
+{
+    size_t n = 0;
+    for (int i = 0; i < SHM_ZONES; i++) {
+        n += rights[role][i] != NO_ZONE ? 1 : 0;
+    }
+    return n;
+}
+
 size_t
 ion_shm_fds(
     const ion_shm_t *shm, ion_slot_role_t role, int fds[ION_SHM_FDS_MAX])
 {
     size_t n = 0;
-    bool is_worker = role == ION_SLOT_WORKER;
-    fds[n++] = shm->zone[SHM_ZONE_MASTER]->fd_ro;
-    fds[n++] = is_worker ? shm->zone[SHM_ZONE_WORKERS]->fd
-                         : shm->zone[SHM_ZONE_WORKERS]->fd_ro;
-    fds[n++] = is_worker ? shm->zone[SHM_ZONE_KEEPER]->fd_ro
-                         : shm->zone[SHM_ZONE_KEEPER]->fd;
-    fds[n++] = is_worker ? shm->zone[SHM_ZONE_DIR]->fd
-                         : shm->zone[SHM_ZONE_DIR]->fd_ro;
-    if (is_worker) {
-        fds[n++] = shm->zone[SHM_ZONE_RINGS]->fd;
-        for (uint32_t i = 0; i <= shm->worker_slots; i++) {
-            fds[n++] = shm->doorbell[i];
+    for (int i = 0; i < SHM_ZONES; i++) {
+        if (rights[role][i] != NO_ZONE) {
+            fds[n++] = rights[role][i] == WRITES ? shm->zone[i]->fd
+                                                 : shm->zone[i]->fd_ro;
         }
+    }
+    for (uint32_t i = 0; role == ION_SLOT_WORKER && i <= shm->worker_slots; i++)
+    {
+        fds[n++] = shm->doorbell[i];
     }
     return n;
 }
@@ -241,19 +258,16 @@ ion_shm_fds(
 static ion_err_t
 map_zones(ion_shm_t *shm, const int *fds, size_t nfds)
 {
-    bool is_worker = shm->role == ION_SLOT_WORKER;
-    const bool writable[SHM_ZONES] = {
-        [SHM_ZONE_WORKERS] = is_worker,
-        [SHM_ZONE_KEEPER] = !is_worker,
-        [SHM_ZONE_DIR] = is_worker,
-        [SHM_ZONE_RINGS] = is_worker,
-    };
-    size_t zones = is_worker ? SHM_ZONES : SHM_ZONES - 1;
-    if (nfds < zones) {
+    const zone_right_t *mine = rights[shm->role];
+    size_t n = 0;
+    if (nfds < zones_of(shm->role)) {
         return ION_MALF;
     }
-    for (size_t i = 0; i < zones; i++) {
-        ion_err_t rc = ion_zone_map(fds[i], writable[i], &shm->zone[i]);
+    for (int i = 0; i < SHM_ZONES; i++) {
+        ion_err_t rc = ION_OK;
+        if (mine[i] != NO_ZONE) {
+            rc = ion_zone_map(fds[n++], mine[i] == WRITES, &shm->zone[i]);
+        }
         if (rc != ION_OK) {
             return rc;
         }
@@ -289,7 +303,8 @@ check_zones(ion_shm_t *shm, size_t nfds)
                    ? ION_OK
                    : ION_MALF;
     }
-    return shm->slot == shm->worker_slots + 1 && nfds == SHM_ZONES - 1
+    return shm->slot == shm_slot_of_role(shm, shm->role) &&
+                   nfds == zones_of(shm->role)
                ? ION_OK
                : ION_MALF;
 }
@@ -312,7 +327,8 @@ ion_err_t
 ion_shm_attach(ion_slot_role_t role, uint32_t slot, const int *fds, size_t nfds,
     ion_shm_t **out)
 {
-    ION_ASSERT(role == ION_SLOT_WORKER || role == ION_SLOT_KEEPER);
+    ION_ASSERT(role == ION_SLOT_WORKER || role == ION_SLOT_KEEPER ||
+               role == ION_SLOT_COURIER);
     ion_err_t rc = ION_NOMEM;
     ion_shm_t *shm = new_shm();
     if (shm != NULL) {
@@ -410,9 +426,11 @@ shm_block(const ion_shm_t *shm, uint32_t slot)
     } else if (slot == shm->worker_slots) {
         base = shm->zone[SHM_ZONE_MASTER]->base;
         base += SHM_PAGE + page_up(ION_SLOTS_MAX * sizeof(shm_slot_t));
-    } else {
-        ION_ASSERT(slot == shm->worker_slots + 1);
+    } else if (slot == shm->worker_slots + 1) {
         base = shm->zone[SHM_ZONE_KEEPER]->base;
+    } else {
+        ION_ASSERT(slot == shm->worker_slots + 2);
+        base = shm->zone[SHM_ZONE_COURIER]->base;
     }
     return (void *)base;
 }
@@ -445,6 +463,12 @@ shm_ring_data(const ion_shm_t *shm, uint32_t producer, uint32_t consumer)
     uint32_t nth = consumer < producer ? consumer : consumer - 1;
     uint64_t ring = (uint64_t)producer * (shm->worker_slots - 1) + nth;
     return shm->ring_data + ring * shm->ring_bytes;
+}
+
+uint32_t
+shm_slot_of_role(const ion_shm_t *shm, ion_slot_role_t role)
+{
+    return shm->worker_slots + (role == ION_SLOT_KEEPER ? 1 : 2);
 }
 
 uint64_t
@@ -514,6 +538,12 @@ uint32_t
 ion_shm_keeper_slot(const ion_shm_t *shm)
 {
     return shm->worker_slots + 1;
+}
+
+uint32_t
+ion_shm_courier_slot(const ion_shm_t *shm)
+{
+    return shm->worker_slots + 2;
 }
 
 const ion_shm_geometry_t *

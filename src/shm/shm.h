@@ -3,15 +3,18 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The master creates five zones before the first child and hands each child
+ * The master creates six zones before the first child and hands each child
  * the descriptors of its role:
  *
- *   zone       worker  keeper  holds
- *   master     r       r       geometry, hash secret, slot table, own words
- *   workers    rw      r       each worker slot's words, counters, black box
- *   keeper     r       rw      the keeper's words, counters, black box
- *   directory  rw      r       cells, records
- *   rings      rw      -       rings between worker slots
+ *   zone       worker  keeper  courier  holds
+ *   master     r       r       r        geometry, hash secret, slot table,
+ *                                       own words
+ *   workers    rw      r       -        each worker slot's words, counters,
+ *                                       black box
+ *   keeper     r       rw      -        the keeper's words, counters, box
+ *   courier    r       r       rw       the courier's words, counters, box
+ *   directory  rw      r       -        cells, records
+ *   rings      rw      -       -        rings between worker slots
  *
  * The master maps all of them writable. Only numbers are shared: no pointer,
  * no descriptor, no lock. A process killed at any instruction leaves nothing
@@ -19,7 +22,7 @@
  * ion_shm_sweep removes it.
  *
  * Slot numbers: 0 .. worker_slots - 1 workers, worker_slots the master,
- * worker_slots + 1 the keeper.
+ * worker_slots + 1 the keeper, worker_slots + 2 the courier.
  */
 
 #ifndef ION_SHM_SHM_H
@@ -35,10 +38,11 @@ typedef enum ion_slot_role {
     ION_SLOT_MASTER = 1,
     ION_SLOT_WORKER = 2,
     ION_SLOT_KEEPER = 3,
+    ION_SLOT_COURIER = 4,
 } ion_slot_role_t;
 
 /* Descriptors one child is handed at most: zones, doorbells. */
-#define ION_SHM_FDS_MAX (5 + ION_WORKER_SLOTS_MAX + 1)
+#define ION_SHM_FDS_MAX (6 + ION_WORKER_SLOTS_MAX + 1)
 
 typedef struct ion_shm_geometry {
     uint32_t max_workers;  /* 1 .. 64 */
@@ -95,7 +99,8 @@ void ion_shm_free(ion_shm_t **shm);
  * Shape:  master only, when ion_slots_is_retired(shm, slot). Removes the
  *         slot's cells (every number found there is bounds-checked), makes
  *         its records' lives even, resets its rings and gives their memory
- *         back, then sets FREE. For the keeper's slot: sets FREE.
+ *         back, then sets FREE. For the keeper's and the
+ *         courier's slot: sets FREE.
  * Errors: none.
  * Cost:   O(directory + rings of the slot), about a millisecond.
  */
@@ -113,6 +118,7 @@ uint32_t ion_shm_slot(const ion_shm_t *shm);
 uint32_t ion_shm_worker_slots(const ion_shm_t *shm);
 uint32_t ion_shm_master_slot(const ion_shm_t *shm);
 uint32_t ion_shm_keeper_slot(const ion_shm_t *shm);
+uint32_t ion_shm_courier_slot(const ion_shm_t *shm);
 const ion_shm_geometry_t *ion_shm_geometry(const ion_shm_t *shm);
 
 #endif

@@ -31,6 +31,7 @@ enum {
     SHM_ZONE_MASTER,
     SHM_ZONE_WORKERS,
     SHM_ZONE_KEEPER,
+    SHM_ZONE_COURIER,
     SHM_ZONE_DIR,
     SHM_ZONE_RINGS,
     SHM_ZONES,
@@ -153,6 +154,9 @@ struct ion_shm {
 
 /* shm_block -- a slot's block; NULL if this process may not see it. */
 shm_block_t *shm_block(const ion_shm_t *shm, uint32_t slot);
+
+/* shm_slot_of_role -- the only slot of the keeper or the courier. */
+uint32_t shm_slot_of_role(const ion_shm_t *shm, ion_slot_role_t role);
 
 /* shm_doorbell_ring -- wake a worker, or the master (worker_slots). */
 void shm_doorbell_ring(const ion_shm_t *shm, uint32_t slot);

@@ -16,7 +16,7 @@
 static shm_slot_t *
 slot_of(const ion_shm_t *shm, uint32_t slot)
 {
-    ION_ASSERT(slot < shm->worker_slots + 2);
+    ION_ASSERT(slot < shm->worker_slots + 3);
     return &shm->slots[slot];
 }
 
@@ -36,8 +36,9 @@ ion_slots_alloc(ion_shm_t *shm, ion_slot_role_t role, uint32_t index,
     uint64_t generation, uint32_t *slot)
 {
     ION_ASSERT(shm->role == ION_SLOT_MASTER);
-    ION_ASSERT(role == ION_SLOT_WORKER || role == ION_SLOT_KEEPER);
-    uint32_t nth = shm->worker_slots + 1;
+    uint32_t nth = shm_slot_of_role(shm, role);
+    ION_ASSERT(role == ION_SLOT_WORKER || role == ION_SLOT_KEEPER ||
+               role == ION_SLOT_COURIER);
     if (role == ION_SLOT_WORKER) {
         nth = find_free(shm);
         if (nth == shm->worker_slots) {

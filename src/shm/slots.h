@@ -47,8 +47,8 @@ typedef struct ion_slot_info {
 /*
  * ion_slots_alloc -- take a FREE slot for a child that is about to start.
  *
- * Shape:  master only; role WORKER: any worker slot, KEEPER: the keeper's.
- *         The slot becomes STARTING.
+ * Shape:  master only; role WORKER: any worker slot, KEEPER and COURIER: their
+ *         only one. The slot becomes STARTING.
  * Errors: ION_LIMIT none is free: dead ones are still being retired.
  */
 ION_NODISCARD ion_err_t ion_slots_alloc(ion_shm_t *shm, ion_slot_role_t role,
@@ -73,7 +73,7 @@ void ion_slots_set_state(ion_shm_t *shm, uint32_t slot, ion_slot_state_t state);
 /*
  * ion_slots_get -- copy of one entry. Any process.
  *
- * Shape:  slot below worker_slots + 2. Fields of an entry that the master is
+ * Shape:  slot below worker_slots + 3. Fields of an entry that the master is
  *         changing right now may belong to two owners: for display only.
  * Errors: none.
  */

@@ -27,7 +27,7 @@ uint64_t
 ion_stats_sum(const ion_shm_t *shm, size_t idx)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < shm->worker_slots + 2; i++) {
+    for (uint32_t i = 0; i < shm->worker_slots + 3; i++) {
         sum += ion_stats_get(shm, i, idx);
     }
     return sum;

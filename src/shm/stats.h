@@ -65,7 +65,7 @@ ion_stat_set(uint64_t *mine, size_t idx, uint64_t value)
 uint64_t *ion_stats_own(ion_shm_t *shm);
 
 /*
- * ion_stats_get -- one number of one slot (workers, master, keeper).
+ * ion_stats_get -- one number of one slot (worker, master, keeper, courier).
  *
  * Errors: none.
  */

@@ -242,8 +242,7 @@ def test_later_keys_are_a_warning(conf, text, line):
 
 
 @pytest.mark.parametrize("text", [
-    "derp:\n  verify_client_urls: [https://x/verify]\n",
-    "derp:\n  allow_file: /etc/allow\n",
+    "derp:\n  allow_file: /nonexistent/allow\n",
     "tls:\n  acme: true\n",
 ])
 def test_keys_that_must_not_be_ignored(conf, text):

@@ -82,7 +82,9 @@ class Plain:
                 raise Timeout("sending stalled")
             if self.sock.fileno() < 0:
                 raise Closed("closed by another thread of the test")
-            if not select.select([], [self.sock], [], left)[1]:
+            room = select.poll()
+            room.register(self.sock, select.POLLOUT)
+            if not room.poll(left * 1000):
                 raise Timeout("sending stalled")
             try:
                 view = view[self.sock.send(view, socket.MSG_DONTWAIT):]

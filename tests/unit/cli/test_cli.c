@@ -325,7 +325,8 @@ test_status(void **state)
              "worker 3  2     77   live   full     12       -        \n");
     has(out, "LISTENER     PROTO  ADDRESS    \n"
              "listen_addr  tcp    [::]:8080  \n");
-    has(out, "public key       nodekey:ab  \n");
+    has(out, "public key       nodekey:ab                   \n");
+    has(out, "admission        everybody may use the relay  \n");
     has(out, "COUNTER      VALUE  \nsome{a=\"b\"}  5      \n");
     assert_null(strstr(out, "zero"));
 

@@ -283,10 +283,10 @@ test_all_at_once(void **state)
         "    listen: 5\n"
         "box: {}\n"
         "zebra-crossing: {a: 1}\n"
-        "derp:\n"
-        "  verify_client_urls: [https://a]\n"
+        "tls:\n"
+        "  acme: true\n"
         "database: {type: postgres}\n"
-        "tls: {acme: no, acme_email: a@b}\n",
+        "keys: {control_key: a}\n",
         NULL);
     assert_string_equal(conf_rig_notes(&rig),
         "FILE:1:1: listn_addr: unknown key, the nearest is listen_addr\n"
@@ -303,12 +303,12 @@ test_all_at_once(void **state)
         "FILE:11:1: box: given twice, first in line 5: keep one\n"
         "FILE:12:1: zebra-crossing: unknown key, \"ionscale help directives\" "
         "lists all\n"
-        "FILE:14:3: derp.verify_client_urls: not served by this version, and "
-        "ignoring it would be unsafe: remove it\n"
+        "FILE:14:3: tls.acme: not served by this version, and ignoring it "
+        "would be unsafe: remove it\n"
         "warning FILE:15:12: database.type: has no meaning here and is "
         "ignored: The state lies in state_dir, in a database of its own "
         "kind.\n"
-        "warning FILE:16:17: tls.acme_email: not served by this version, it "
+        "warning FILE:16:8: keys.control_key: not served by this version, it "
         "is ignored\n");
     assert_int_equal(ion_conf_notes_errors(rig.notes), 10);
     conf_rig_done(&rig);
@@ -341,11 +341,6 @@ test_later(void **state)
         { "tls: {acme: yes}", ION_MALF,
             "FILE:1:7: tls.acme: not served by this version, and ignoring it "
             "would be unsafe: remove it\n" },
-        { "derp: {allow_file: ''}", ION_OK, "" },
-        { "derp: {allow_file: /x}", ION_MALF,
-            "FILE:1:8: derp.allow_file: not served by this version, and "
-            "ignoring it would be unsafe: remove it\n" },
-        { "derp: {verify_client_urls: []}", ION_OK, "" },
         { "dns: {provider: {config: {any: {thing: [1]}}}}", ION_OK,
             "warning FILE:1:18: dns.provider.config: not served by this "
             "version, it is ignored\n" },

@@ -122,6 +122,13 @@ test_text(void **state)
     assert_non_null(strstr(sb.p, "\nnone: []\n"));
     assert_non_null(strstr(sb.p, "derp:\n"
                                  "  mesh_key_file: \"\"\n"
+                                 "  verify_client_urls: []\n"
+                                 "  verify_fail_open: false\n"
+                                 "  verify_cache: 10s\n"
+                                 "  verify_clients: false\n"
+                                 "  tailscaled_socket: "
+                                 "/var/run/tailscale/tailscaled.sock\n"
+                                 "  allow_file: \"\"\n"
                                  "  send_queue: 32\n"
                                  "  server:\n"
                                  "    disabled: false\n"
@@ -183,7 +190,7 @@ test_help(void **state)
     assert_non_null(
         strstr(sb.p, "workers: auto or a number from 1 to 64; default auto\n"));
     assert_non_null(
-        strstr(sb.p, "  Services asked whether a client may use the relay.\n"
+        strstr(sb.p, "  Obtain the certificate from an ACME authority.\n"
                      "  Comes with a later version; refused until then.\n"));
     ion_sb_fini(&sb);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -124,6 +125,27 @@ try_open(const room_t *r)
 }
 
 static long
+try_open_other(const room_t *r)
+{
+    (void)r;
+    return open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+}
+
+static long
+try_open_write(const room_t *r)
+{
+    (void)r;
+    return open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static long
+try_make_file(const room_t *r)
+{
+    (void)r;
+    return open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+}
+
+static long
 try_openat2(const room_t *r)
 {
     static const uint64_t how[3] = { O_RDONLY, 0, 0 };
@@ -204,6 +226,34 @@ try_tcp6_socket(const room_t *r)
 {
     (void)r;
     return socket(AF_INET6, SOCK_STREAM, 0);
+}
+
+static long
+try_netlink_socket(const room_t *r)
+{
+    (void)r;
+    return socket(AF_NETLINK, SOCK_RAW, 0);
+}
+
+static long
+try_listen(const room_t *r)
+{
+    return listen(r->tcp, 1);
+}
+
+static void *
+nothing(void *arg)
+{
+    return arg;
+}
+
+static long
+try_thread(const room_t *r)
+{
+    pthread_t thread;
+    (void)r;
+    errno = pthread_create(&thread, NULL, nothing, NULL);
+    return errno == 0 && pthread_join(thread, NULL) == 0 ? 0 : -1;
 }
 
 static long
@@ -337,33 +387,40 @@ static const struct {
     try_t what;
     int worker;
     int keeper;
+    int courier;
     int outside;
 } cases[] = {
-    { "open", try_open, EACCES, EACCES, 0 },
-    { "openat2", try_openat2, KILLED, KILLED, 0 },
-    { "stat", try_stat, EACCES, EACCES, 0 },
-    { "exec", try_exec, KILLED, KILLED, 0 },
-    { "fork", try_fork, KILLED, KILLED, 0 },
-    { "connect", try_connect, KILLED, KILLED, 0 },
-    { "fastopen", try_fastopen, KILLED, KILLED, 0 },
-    { "fastopen message", try_fastopen_msg, KILLED, KILLED, 0 },
-    { "fastopen batch", try_fastopen_batch, KILLED, KILLED, 0 },
-    { "bind", try_bind, KILLED, KILLED, 0 },
-    { "TCP socket", try_tcp_socket, KILLED, KILLED, 0 },
-    { "TCP socket of IPv6", try_tcp6_socket, KILLED, KILLED, 0 },
-    { "unix socket", try_unix_socket, KILLED, KILLED, 0 },
-    { "map code", try_map_code, KILLED, KILLED, 0 },
-    { "make code", try_make_code, KILLED, KILLED, 0 },
-    { "signal the parent", try_signal_parent, KILLED, KILLED, 0 },
-    { "signal its thread", try_signal_thread, KILLED, KILLED, 0 },
-    { "dumpable", try_dumpable, EACCES, EACCES, 0 },
-    { "set name", try_set_name, 0, 0, 0 },
-    { "datagrams", try_datagrams, 0, KILLED, 0 },
-    { "stream", try_stream, 0, 0, 0 },
-    { "wait", try_wait, 0, 0, 0 },
-    { "map file", try_map_file, 0, 0, 0 },
-    { "timegm", try_timegm, 0, 0, 0 },
-    { "allocate", try_allocate, 0, 0, 0 },
+    { "open", try_open, EACCES, EACCES, 0, 0 },
+    { "openat2", try_openat2, KILLED, KILLED, KILLED, 0 },
+    { "stat", try_stat, EACCES, EACCES, 0, 0 },
+    { "open another", try_open_other, EACCES, EACCES, EACCES, 0 },
+    { "open to write", try_open_write, EACCES, EACCES, EACCES, 0 },
+    { "make a file", try_make_file, EACCES, EACCES, EACCES, 0 },
+    { "exec", try_exec, KILLED, KILLED, KILLED, 0 },
+    { "fork", try_fork, KILLED, KILLED, KILLED, 0 },
+    { "connect", try_connect, KILLED, KILLED, 0, 0 },
+    { "fastopen", try_fastopen, KILLED, KILLED, KILLED, 0 },
+    { "fastopen message", try_fastopen_msg, KILLED, KILLED, KILLED, 0 },
+    { "fastopen batch", try_fastopen_batch, KILLED, KILLED, KILLED, 0 },
+    { "bind", try_bind, KILLED, KILLED, EACCES, 0 },
+    { "TCP socket", try_tcp_socket, KILLED, KILLED, 0, 0 },
+    { "TCP socket of IPv6", try_tcp6_socket, KILLED, KILLED, 0, 0 },
+    { "netlink socket", try_netlink_socket, KILLED, KILLED, EACCES, 0 },
+    { "listen", try_listen, KILLED, KILLED, KILLED, 0 },
+    { "thread", try_thread, KILLED, KILLED, 0, 0 },
+    { "unix socket", try_unix_socket, KILLED, KILLED, 0, 0 },
+    { "map code", try_map_code, KILLED, KILLED, EACCES, 0 },
+    { "make code", try_make_code, KILLED, KILLED, KILLED, 0 },
+    { "signal the parent", try_signal_parent, KILLED, KILLED, KILLED, 0 },
+    { "signal its thread", try_signal_thread, KILLED, KILLED, KILLED, 0 },
+    { "dumpable", try_dumpable, EACCES, EACCES, EACCES, 0 },
+    { "set name", try_set_name, 0, 0, 0, 0 },
+    { "datagrams", try_datagrams, 0, KILLED, KILLED, 0 },
+    { "stream", try_stream, 0, 0, 0, 0 },
+    { "wait", try_wait, 0, 0, 0, 0 },
+    { "map file", try_map_file, 0, 0, 0, 0 },
+    { "timegm", try_timegm, 0, 0, 0, 0 },
+    { "allocate", try_allocate, 0, 0, 0, 0 },
 };
 
 static void
@@ -393,6 +450,8 @@ test_policies(void **state)
             cases[i].worker);
         check("keeper", i, inside(&ion_sandbox_keeper, cases[i].what),
             cases[i].keeper);
+        check("courier", i, inside(&ion_sandbox_courier, cases[i].what),
+            cases[i].courier);
     }
 }
 
@@ -423,6 +482,7 @@ test_abort_is_an_abort(void **state)
     }
     assert_int_equal(inside(&ion_sandbox_worker, abort_itself), -SIGABRT);
     assert_int_equal(inside(&ion_sandbox_keeper, abort_itself), -SIGABRT);
+    assert_int_equal(inside(&ion_sandbox_courier, abort_itself), -SIGABRT);
 }
 
 /* Landlock alone: files and TCP are closed where the filter is not. */

@@ -16,6 +16,7 @@
 
 #include "lib/shm_rig.h"
 #include "shm/shm_int.h"
+#include "shm/stats.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -123,8 +124,9 @@ test_roles(void **state)
     for (size_t i = 0; i < n; i++) {
         bool is_readable_only =
             (fcntl(fds[i], F_GETFL) & O_ACCMODE) == O_RDONLY;
-        assert_int_equal(
-            is_readable_only, i == SHM_ZONE_MASTER || i == SHM_ZONE_KEEPER);
+        assert_int_equal(is_readable_only, i == SHM_ZONE_MASTER ||
+                                               i == SHM_ZONE_KEEPER ||
+                                               i == SHM_ZONE_COURIER);
         (void)close(fds[i]);
     }
 
@@ -140,6 +142,20 @@ test_roles(void **state)
         ion_shm_attach(ION_SLOT_KEEPER, 9, fds, n, &keeper), ION_OK);
     assert_int_equal(ion_shm_slot(keeper), 9);
     ion_shm_free(&keeper);
+
+    /* the courier: the slot table, to read, and its own */
+    n = shm_rig_fds(&rig, ION_SLOT_COURIER, fds);
+    assert_int_equal(n, 2);
+    assert_int_equal(fcntl(fds[0], F_GETFL) & O_ACCMODE, O_RDONLY);
+    assert_int_equal(fcntl(fds[1], F_GETFL) & O_ACCMODE, O_RDWR);
+    ion_shm_t *courier = NULL;
+    assert_int_equal(
+        ion_shm_attach(ION_SLOT_COURIER, 10, fds, n, &courier), ION_OK);
+    assert_int_equal(ion_shm_courier_slot(courier), 10);
+    ion_stat_add(ion_stats_own(courier), 0, 7);
+    assert_int_equal(ion_stats_get(rig.master, 10, 0), 7);
+    assert_int_equal(ion_stats_sum(rig.master, 0), 7);
+    ion_shm_free(&courier);
     shm_rig_fini(&rig);
 }
 

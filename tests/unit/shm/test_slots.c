@@ -108,6 +108,9 @@ test_all_taken(void **state)
     }
     assert_int_equal(
         ion_slots_alloc(rig.master, ION_SLOT_WORKER, 8, 1, &slot), ION_LIMIT);
+    assert_int_equal(
+        ion_slots_alloc(rig.master, ION_SLOT_COURIER, 0, 1, &slot), ION_OK);
+    assert_int_equal(slot, 10);
     /* the keeper has a place of its own, and only one */
     assert_int_equal(
         ion_slots_alloc(rig.master, ION_SLOT_KEEPER, 0, 1, &slot), ION_OK);
