@@ -278,6 +278,20 @@ derp_fabric_left(
 }
 
 void
+derp_fabric_reached(
+    derp_worker_t *w, const ion_dir_hit_t *hit, const ion_key_t *key)
+{
+    ion_fabric_ctl_t ctl = {
+        .type = ION_FABRIC_HEIR,
+        .seq = hit->seq,
+        .key = *key,
+    };
+
+    ion_slot_mask_add(&ctl.mask, w->p->slot);
+    send_ctl(w, hit->conn.slot, &ctl);
+}
+
+void
 derp_fabric_suspect(derp_worker_t *w, const ion_key_t *key)
 {
     if (w->suspect_count == w->suspect_cap) {

@@ -57,6 +57,16 @@ void derp_fabric_tell(struct derp_worker *w, const ion_slot_mask_t *mask,
 void derp_fabric_kick(struct derp_worker *w, const ion_key_t *key);
 
 /*
+ * derp_fabric_reached -- a packet of a client of another worker has come here
+ * by another way than from it: tell it that this slot is in its reach.
+ *
+ * Shape:  hit: where the client was found.
+ * Errors: none.
+ */
+void derp_fabric_reached(
+    struct derp_worker *w, const ion_dir_hit_t *hit, const ion_key_t *key);
+
+/*
  * derp_fabric_suspect -- a packet armed a new interest in a key that may have
  * left meanwhile: look it up when the drain is over.
  *

@@ -17,6 +17,7 @@
 #include "derp/derp_admit.h"
 #include "derp/derp_fabric.h"
 #include "derp/derp_session.h"
+#include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
 #include "proto/derp_frame.h"
 #include "proto/derp_info.h"
@@ -62,6 +63,7 @@ read_info(const uint8_t shared[ION_BOX_SHARED_LEN], derp_pool_t *pool,
 
         rc = derp_client_info_parse(json, info);
     }
+    explicit_bzero(plain->frame, plain->len); /* a mesh key stands there */
     derp_pool_put(pool, &plain);
     return rc;
 }
@@ -102,6 +104,13 @@ enter_directory(derp_session_t *s)
     }
     rc = ion_dir_register(w->shm, &in, &reg);
     if (rc != ION_OK) {
+        ion_dir_left_t left = {
+            .key = in.key,
+            .conn = reg.entry.conn,
+            .watchers = reg.watchers,
+        };
+
+        derp_watch_left(w, &left);
         return rc;
     }
     s->st.entry = reg.entry;

@@ -141,20 +141,31 @@ is_seen(derp_session_t *to, ion_conn_id_t src)
 /*
  * The source of a forwarded packet is whatever the directory has for its key,
  * seen now: when that leaves, this worker is told after what we see here. A
- * key that the directory does not know cannot leave it.
+ * key that the directory does not know cannot leave it. All are told when a
+ * link's key leaves, but a client of another worker did not send the packet
+ * itself and so must be told that it has reached us.
  */
 static void
 arm_forwarded(derp_session_t *to, const ion_key_t *key)
 {
     derp_worker_t *w = to->w;
     ion_dir_hit_t hit;
+    bool is_client;
+    ion_err_t rc;
 
     if (ion_dir_lookup(w->shm, key, &hit) != ION_OK || is_seen(to, hit.conn)) {
         return;
     }
-    if (derp_interests_add(w->interests, &to->receiver, key, hit.seq) != ION_OK)
-    {
+    is_client =
+        (hit.flags & ION_DIR_FORWARDER) == 0 && hit.conn.slot != w->p->slot;
+    /* while others are behind no message is worth this notice */
+    rc = is_client && ion_fabric_is_behind(w->fabric)
+             ? ION_LIMIT
+             : derp_interests_add(w->interests, &to->receiver, key, hit.seq);
+    if (rc != ION_OK) {
         to->seen[hit.conn.record % DERP_SEEN] = (ion_conn_id_t){ 0 };
+    } else if (is_client) {
+        derp_fabric_reached(w, &hit, key);
     }
 }
 

@@ -37,6 +37,10 @@
 /* The value before the addition. */
 #define SHM_ADD(p, n) atomic_fetch_add_explicit((p), (n), memory_order_seq_cst)
 
+/* The value before. */
+#define SHM_OR(p, v)  atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define SHM_AND(p, v) atomic_fetch_and_explicit((p), (v), memory_order_seq_cst)
+
 #define SHM_FENCE()     atomic_thread_fence(memory_order_seq_cst)
 #define SHM_FENCE_REL() atomic_thread_fence(memory_order_release)
 #define SHM_FENCE_ACQ() atomic_thread_fence(memory_order_acquire)

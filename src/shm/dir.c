@@ -156,7 +156,8 @@ is_better(const dir_found_t *a, const dir_found_t *b)
     if (a_links != b_links) {
         return b_links;
     }
-    return a_links ? a->seq < b->seq : a->seq > b->seq;
+    /* a link that has not drawn its seq yet is the newest */
+    return a_links ? a->seq - 1 < b->seq - 1 : a->seq > b->seq;
 }
 
 static void
@@ -273,10 +274,11 @@ set_watch(ion_shm_t *shm, uint32_t slot, bool on)
     _Atomic uint64_t *word = &shm->dir->watch[slot / 64];
     uint64_t bit = UINT64_C(1) << (slot % 64);
     ION_SHM_STEP("watch");
-    uint64_t old = SHM_LOAD(word);
-    do {
-        ION_SHM_STEP("change watch");
-    } while (!SHM_CAS(word, &old, on ? old | bit : old & ~bit));
+    if (on) {
+        SHM_OR(word, bit);
+    } else {
+        SHM_AND(word, ~bit);
+    }
 }
 
 /* Who must hear of what the caller has just made visible; it has fenced. */
@@ -456,13 +458,14 @@ become_unknown(ion_shm_t *shm, const dir_path_t *path, ion_conn_id_t conn)
     SHM_FENCE();
 }
 
-/* Takes back what the first steps of a registration did. */
-static ion_err_t
-refuse(ion_shm_t *shm, const dir_path_t *path, ion_conn_id_t conn)
+/* The last steps of leaving: the record is free, and who watches is asked. */
+static ion_slot_mask_t
+end_life(ion_shm_t *shm, ion_conn_id_t conn)
 {
-    become_unknown(shm, path, conn);
     give_record(shm, conn);
-    return ION_LIMIT;
+    ION_SHM_STEP("leave fence");
+    SHM_FENCE();
+    return watchers_of(shm, conn);
 }
 
 ion_err_t
@@ -475,6 +478,8 @@ ion_dir_register(ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out)
     dir_scan(shm, &path, collect_other, &before);
     uint32_t kin = is_link ? before.forwarders : before.count;
     uint32_t record;
+    out->entry = (ion_dir_entry_t){ .conn = { 0 } };
+    out->watchers = (ion_slot_mask_t){ .w = { 0 } };
     if (kin >= ION_DIR_CONNS_PER_KEY || !take_record(shm, in->flags, &record)) {
         return ION_LIMIT;
     }
@@ -487,7 +492,9 @@ ion_dir_register(ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out)
     become_known(shm, &path, out);
     kin = is_link ? out->forwarders : out->others_count;
     if (kin >= ION_DIR_CONNS_PER_KEY) {
-        return refuse(shm, &path, conn);
+        become_unknown(shm, &path, conn);
+        out->watchers = end_life(shm, conn);
+        return ION_LIMIT;
     }
     out->others_count = ION_MIN(out->others_count, ION_DIR_CONNS_PER_KEY);
     if (out->others_count > 0 && !is_link) {
@@ -576,11 +583,8 @@ ion_dir_leave(ion_shm_t *shm, ion_dir_entry_t *entry, ion_dir_left_t *out)
     dir_path_t path = dir_path(shm, &key);
     become_unknown(shm, &path, conn);
     find_heir(shm, &path, out);
-    give_record(shm, conn);
-    ION_SHM_STEP("leave fence");
-    SHM_FENCE();
     out->conn = conn;
-    out->watchers = watchers_of(shm, conn);
+    out->watchers = end_life(shm, conn);
     *entry = (ion_dir_entry_t){ .conn = { 0 } };
 }
 

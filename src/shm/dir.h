@@ -153,7 +153,8 @@ typedef struct ion_dir_counts {
  * Errors: ION_LIMIT the directory is full, max_clients are connected (or as
  *         many forwarders), or the key has ION_DIR_CONNS_PER_KEY connections
  *         (or forwarders) already; a race between two for the last place may
- *         refuse both.
+ *         refuse both. It may have been seen for a moment: LEFT(entry.conn)
+ *         goes to the slots in watchers then, our own among them.
  */
 ION_NODISCARD ion_err_t ion_dir_register(
     ion_shm_t *shm, const ion_dir_new_t *in, ion_dir_reg_t *out);

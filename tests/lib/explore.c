@@ -200,6 +200,15 @@ explore_add(volatile void *p, size_t size, uint64_t n)
     return now;
 }
 
+uint64_t
+explore_bits(volatile void *p, size_t size, uint64_t set, uint64_t keep)
+{
+    explore_fence();
+    uint64_t now = peek(p, size);
+    poke(p, size, (now | set) & keep);
+    return now;
+}
+
 static void
 switch_to(place_t *from, place_t *to)
 {

@@ -57,6 +57,8 @@ void explore_store(
 bool explore_cas(
     volatile void *p, size_t size, uint64_t *expected, uint64_t value);
 uint64_t explore_add(volatile void *p, size_t size, uint64_t n);
+uint64_t explore_bits(
+    volatile void *p, size_t size, uint64_t set, uint64_t keep);
 void explore_fence(void);
 
 #define EXPLORE_LOAD(p) explore_load((p), sizeof(*(p)))

@@ -22,6 +22,9 @@
 #define SHM_CAS(p, expected, v) explore_cas((p), sizeof(*(p)), (expected), (v))
 #define SHM_ADD(p, n)           explore_add((p), sizeof(*(p)), (n))
 
+#define SHM_OR(p, v)  explore_bits((p), sizeof(*(p)), (v), ~UINT64_C(0))
+#define SHM_AND(p, v) explore_bits((p), sizeof(*(p)), 0, (v))
+
 #define SHM_FENCE()     explore_fence()
 #define SHM_FENCE_REL() ((void)0) /* stores keep their order */
 #define SHM_FENCE_ACQ() ((void)0) /* so do loads */

@@ -294,6 +294,42 @@ test_forwarded_source_leaves(void **state)
     }
 }
 
+/* The source is here too, and the packet has come from where it also is: its
+ * own worker learns whom it has reached. */
+static void
+test_forwarded_source_is_here(void **state)
+{
+    (void)state;
+    ion_key_t x = key_of(KEY_X);
+
+    for (size_t i = 0; i < ION_ARRAY_LEN(places); i++) {
+        for (size_t at = 0; at < rig.count; at++) {
+            derp_rig_client_t m, b, own;
+
+            login_mesh(&m, places[i].mesh, KEY_M);
+            derp_rig_login(&rig, &b, places[i].peer, KEY_B);
+            derp_rig_login(&rig, &own, at, KEY_X);
+            assert_true(derp_rig_forward(&m, &x, &b.key, "1", 1));
+            derp_rig_turn(&rig);
+            assert_true(derp_rig_expect_packet(&b, &x, "1", 1));
+            leave(&own);
+            assert_true(derp_rig_expect_gone(&b, &x, DERP_GONE_DISCONNECTED));
+            /* it leaves before its worker has heard */
+            derp_rig_login(&rig, &own, at, KEY_X);
+            assert_true(derp_rig_forward(&m, &x, &b.key, "2", 1));
+            derp_rig_close(&own);
+            derp_rig_turn(&rig);
+            assert_true(derp_rig_expect_packet(&b, &x, "2", 1));
+            if (!derp_rig_is_quiet(&b)) {
+                assert_true(
+                    derp_rig_expect_gone(&b, &x, DERP_GONE_DISCONNECTED));
+            }
+            leave(&m);
+            leave(&b); /* no interest is left, says the teardown */
+        }
+    }
+}
+
 /* A client of ours that leaves while a link leads to its key has only moved. */
 static void
 test_client_moves_to_another_relay(void **state)
@@ -516,6 +552,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_t43_forward_miss, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_forwarded_source_leaves, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_forwarded_source_is_here, setup, teardown),
         cmocka_unit_test_setup_teardown(
             test_client_moves_to_another_relay, setup, teardown),
         cmocka_unit_test_setup_teardown(test_privilege, setup, teardown),

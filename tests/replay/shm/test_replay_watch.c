@@ -19,6 +19,11 @@
 #include <cmocka.h>
 
 #include "lib/shm_rig.h"
+#include "shm/dir.h"
+
+/* few connections of a key, so that the last place is near */
+#undef ION_DIR_CONNS_PER_KEY
+#define ION_DIR_CONNS_PER_KEY 2
 #include "shm/dir.c"
 
 #define WORKERS 4
@@ -32,7 +37,9 @@ static struct {
     ion_dir_left_t left;
     ion_dir_reg_t link;
     ion_dir_left_t link_left;
+    ion_err_t rc;    /* of the client that may be refused */
     uint32_t walked; /* times that the watcher found the connection */
+    uint32_t refused_while_seen;
 } t;
 
 static int
@@ -227,7 +234,7 @@ test_two_watch(void **state)
         .actors = 2,
         .actor = { watch1, unwatch3 },
         .check = check_mask };
-    assert_true(explore(&c) > 3);
+    assert_true(explore(&c) > 1);
 }
 
 static void
@@ -335,6 +342,101 @@ test_client_comes_while_link_leaves(void **state)
     assert_true(explore(&c) > 100);
 }
 
+/* A second link comes: what is found is the first one all the while. */
+static void
+join0_link(void *arg)
+{
+    (void)arg;
+    ion_dir_new_t in = { .key = t.key, .flags = ION_DIR_FORWARDER };
+    assert_int_equal(ion_dir_register(t.w[0], &in, &t.reg), ION_OK);
+}
+
+static void
+look_for_link(void *arg)
+{
+    (void)arg;
+    ion_dir_hit_t hit;
+    assert_int_equal(ion_dir_lookup(t.w[3], &t.key, &hit), ION_OK);
+    t.walked += !ion_conn_id_eq(hit.conn, t.link.entry.conn);
+}
+
+static void
+check_first_link(void *arg)
+{
+    (void)arg;
+    assert_int_equal(t.walked, 0);
+}
+
+static void
+test_second_link(void **state)
+{
+    (void)state;
+    explore_case_t c = { .name = "look up while a second link comes",
+        .setup = setup_link,
+        .actors = 2,
+        .actor = { look_for_link, join0_link },
+        .check = check_first_link };
+    assert_true(explore(&c) > 50);
+}
+
+/* Two want the last place of a key while slot 3 begins to watch. Whoever was
+ * seen by the walk is there, or says that it is not. */
+static void
+setup_one_place_left(void *arg)
+{
+    (void)arg;
+    setup_empty(arg);
+    memset(t.rig.master->record + 2 * t.rig.master->records, 0,
+        64 * sizeof(dir_record_t));
+    t.w[2]->free_count = 0;
+    t.w[2]->next_record = 0;
+    for (int i = 0; i < ION_DIR_CONNS_PER_KEY - 1; i++) {
+        ion_dir_new_t in = { .key = t.key };
+        ion_dir_reg_t reg;
+        assert_int_equal(ion_dir_register(t.w[2], &in, &reg), ION_OK);
+    }
+}
+
+static void
+try_join0(void *arg)
+{
+    (void)arg;
+    ion_dir_new_t in = { .key = t.key };
+    t.rc = ion_dir_register(t.w[0], &in, &t.reg);
+}
+
+static void
+try_join1(void *arg)
+{
+    (void)arg;
+    ion_dir_new_t in = { .key = t.key };
+    ion_err_t rc = ion_dir_register(t.w[1], &in, &t.link);
+    assert_true(rc == ION_OK || rc == ION_LIMIT);
+}
+
+static void
+check_refused(void *arg)
+{
+    (void)arg;
+    assert_true(t.walked == 0 || t.rc == ION_OK ||
+                ion_slot_mask_has(&t.reg.watchers, 3));
+    t.refused_while_seen += t.walked > 0 && t.rc != ION_OK;
+}
+
+static void
+test_watch_while_refused(void **state)
+{
+    (void)state;
+    explore_case_t c = { .name = "watch while one is refused",
+        .setup = setup_one_place_left,
+        .actors = 3,
+        .actor = { try_join0, try_join1, watch3 },
+        .check = check_refused,
+        .preemptions = 2 };
+    assert_true(explore(&c) > 100);
+    assert_true(t.refused_while_seen > 0);
+}
+
 int
 main(void)
 {
@@ -351,6 +453,8 @@ main(void)
             test_link_comes_while_client_leaves, start, stop),
         cmocka_unit_test_setup_teardown(
             test_client_comes_while_link_leaves, start, stop),
+        cmocka_unit_test_setup_teardown(test_second_link, start, stop),
+        cmocka_unit_test_setup_teardown(test_watch_while_refused, start, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
