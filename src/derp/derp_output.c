@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "derp/derp_session.h"
+#include "derp/derp_stage.h"
 #include "derp/derp_stats.h"
 #include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
@@ -140,16 +141,59 @@ put_next(derp_session_t *s, size_t *n)
     return rc;
 }
 
+static void
+count_stage(derp_session_t *s, const derp_packet_t *stage, uint32_t frames)
+{
+    derp_worker_t *w = s->w;
+    size_t bytes = stage->len - (size_t)frames * DERP_RECV_HEADER;
+
+    derp_count(w, DERP_STAT_PACKETS_SENT, frames);
+    derp_count(w, DERP_STAT_BYTES_SENT, bytes);
+    s->st.traffic.packets_out += frames;
+    s->st.traffic.bytes_out += bytes;
+    for (uint32_t i = 0; i < frames; i++) {
+        derp_count_queue_time(w, stage);
+    }
+}
+
+/* What lies on the stage goes first, and from there when nothing follows. */
+static ion_err_t
+put_stage(derp_session_t *s, size_t *total, size_t *frames)
+{
+    uint32_t count;
+    derp_packet_t *stage = derp_stage_take(s, &count);
+    ion_err_t rc;
+
+    if (stage == NULL) {
+        return ION_OK;
+    }
+    if (derp_queue_is_empty(&s->queue)) {
+        rc = ion_stream_write(s->stream, stage->frame, stage->len);
+    } else {
+        rc = put(s, stage->frame, stage->len);
+    }
+    if (rc == ION_OK) {
+        count_stage(s, stage, count);
+    } else {
+        derp_stage_count_drop(s->w, DERP_DROP_WRITE_ERROR, stage, count);
+    }
+    *total += stage->len;
+    *frames += count;
+    derp_pool_put(s->w->pool, &stage);
+    return rc;
+}
+
 static ion_err_t
 seal_batch(derp_session_t *s, size_t limit, size_t *total)
 {
-    ion_err_t rc = ION_OK;
+    ion_err_t rc;
     size_t frames = 0;
     size_t n = 1;
 
     *total = 0;
     s->w->chunk_len = 0;
     s->w->news_count = 0;
+    rc = put_stage(s, total, &frames);
     while (rc == ION_OK && n > 0 && *total < limit) {
         rc = put_next(s, &n);
         *total += n;

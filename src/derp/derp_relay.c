@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "derp/derp_fabric.h"
+#include "derp/derp_stage.h"
 #include "derp/derp_worker.h"
 #include "proto/derp_frame.h"
 
@@ -205,6 +206,11 @@ derp_relay_deliver(derp_session_t *to, const derp_delivery_t *d,
     size_t len = DERP_RECV_HEADER + n;
     derp_packet_t *packet;
 
+    if (own == NULL && derp_stage_add(to, d, payload, n)) {
+        derp_session_mark_dirty(to);
+        arm_interest(to, d);
+        return;
+    }
     make_room(to, d->kind, len);
     if (to->phase != DERP_PHASE_LIVE) {
         derp_count_drop(w, DERP_DROP_GONE_DISCONNECTED, d->kind, n);

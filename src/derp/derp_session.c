@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "derp/derp_admit.h"
 #include "derp/derp_fabric.h"
+#include "derp/derp_stage.h"
 #include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
 
@@ -231,7 +232,9 @@ derp_session_read(derp_session_t *s)
         return;
     }
     if (n > 0) {
+        w->is_burst = n >= DERP_BURST;
         input_or_hold(s, buf, n);
+        w->is_burst = false;
     }
     if (s->phase == DERP_PHASE_CLOSED) {
         return;
@@ -336,6 +339,18 @@ on_reap(ion_reap_t *reap)
     ion_slab_put(s->w->sessions, s);
 }
 
+static void
+drop_stage(derp_session_t *s)
+{
+    uint32_t frames;
+    derp_packet_t *stage = derp_stage_take(s, &frames);
+
+    if (stage != NULL) {
+        derp_stage_count_drop(s->w, DERP_DROP_GONE_DISCONNECTED, stage, frames);
+        derp_pool_put(s->w->pool, &stage);
+    }
+}
+
 /* Whatever is still queued is lost with the connection. */
 static void
 drop_queue(derp_session_t *s)
@@ -346,6 +361,7 @@ drop_queue(derp_session_t *s)
         DERP_KIND_CONTROL,
     };
 
+    drop_stage(s);
     for (size_t i = 0; i < ION_ARRAY_LEN(kinds); i++) {
         derp_packet_t *packet;
 

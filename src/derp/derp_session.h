@@ -121,6 +121,8 @@ typedef struct derp_session {
     ion_list_t partial; /* holds a half-received frame */
     ion_list_t traffic; /* its numbers have changed */
     derp_queue_t queue;
+    derp_packet_t *stage;   /* packets ahead of the queue, see derp_stage.h */
+    uint32_t staged;        /* how many */
     derp_packet_t *gather;  /* payload of the open frame, from byte 5 on */
     derp_packet_t *held;    /* input behind what the session waits for */
     uint32_t held_pos;      /* bytes of held that are used up */

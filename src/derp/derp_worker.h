@@ -48,6 +48,8 @@ typedef struct derp_worker {
     ion_loop_hook_t hook;
     bool is_fabric_behind; /* the last drain ended with its budget */
     bool is_idle_told;
+    bool is_burst;        /* a client has sent much at once: see derp_stage.h */
+    uint32_t stage_count; /* sessions with a stage */
     ion_slot_mask_t walking;  /* dead slots for which interests are walked */
     ion_slot_mask_t reported; /* faulty slots that the log names already */
 

@@ -418,6 +418,47 @@ test_rate_limit_notices_the_end(void **state)
     finish();
 }
 
+/* What comes in one piece leaves in one piece, in order, and leaves nothing
+ * behind in the pool. */
+static void
+test_burst_leaves_with_its_turn(void **state)
+{
+    (void)state;
+    for (uint32_t count = 1; count <= 60; count++) {
+        derp_worker_t *w;
+        uint32_t last, gap;
+
+        start(NULL, 0);
+        w = rig.worker[0].w;
+        assert_true(send_numbers(&b, 0, count));
+        derp_rig_turn(&rig);
+        assert_int_equal(w->stage_count, 0);
+        assert_int_equal(derp_pool_used(w->pool), 0);
+        assert_int_equal(derp_rig_stat(&rig, DERP_STAT_PACKETS_SENT), count);
+        assert_int_equal(
+            derp_rig_stat(&rig, DERP_STAT_BYTES_SENT), count * PACKET);
+        assert_int_equal(read_numbers(&b, &last, &gap), count);
+        assert_int_equal(last, count - 1);
+        assert_int_equal(gap, 0);
+        finish();
+    }
+}
+
+/* Its packets are counted when the receiver goes in the same turn. */
+static void
+test_burst_for_a_client_that_leaves(void **state)
+{
+    (void)state;
+    start(NULL, 0);
+    assert_true(send_numbers(&b, 0, 20));
+    derp_rig_close(&b);
+    derp_rig_turn(&rig);
+    assert_int_equal(
+        derp_rig_drops(&rig, DERP_DROP_GONE_DISCONNECTED, DERP_KIND_OTHER), 20);
+    assert_int_equal(rig.worker[0].w->stage_count, 0);
+    finish();
+}
+
 /* Keepalives of all clients meet in few turns, and still 60 to 65 s apart. */
 static void
 test_T53_keepalives_meet_on_a_grid(void **state)
@@ -655,6 +696,8 @@ main(void)
         cmocka_unit_test(test_T49_reload_of_the_rate),
         cmocka_unit_test(test_reload_keeps_the_server_key),
         cmocka_unit_test(test_rate_limit_notices_the_end),
+        cmocka_unit_test(test_burst_leaves_with_its_turn),
+        cmocka_unit_test(test_burst_for_a_client_that_leaves),
         cmocka_unit_test(test_T53_keepalives_meet_on_a_grid),
         cmocka_unit_test(test_T53_keepalive),
         cmocka_unit_test(test_half_frames_are_bounded),
