@@ -17,7 +17,7 @@
 #define ION_LULL_WAKES 4u
 
 /* The length, and what is asked of the kernel, which adds up to 50 us. */
-#define ION_LULL       (ION_MS(1) / 5)
+#define ION_LULL       (ION_MS(1) / 4)
 #define ION_LULL_SLEEP (ION_LULL - ION_MS(1) / 20)
 
 /* Zero is a valid beginning. */
