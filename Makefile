@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 
 BUILD ?= objs
-PREFIX ?= /usr/local
+# as configured, unless make is told another one
+PREFIX = $(shell sed -n 's/^PREFIX := //p' $(BUILD)/Makefile)
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 export BUILD
@@ -62,7 +63,7 @@ check-all:
 install: all
 	@./auto/install "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
 
-uninstall:
+uninstall: $(BUILD)/configured
 	@./auto/install --remove "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
 
 # from a clone to a running relay; Ctrl-C ends it
