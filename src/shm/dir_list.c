@@ -163,13 +163,12 @@ is_alone(const ion_shm_t *shm, uint32_t bucket, size_t n, uint64_t cell)
     return true;
 }
 
-static dir_kin_t
-find_kin(const ion_shm_t *shm, const dir_found_t *found)
+static void
+find_kin(const ion_shm_t *shm, const dir_found_t *found, dir_kin_t *kin)
 {
     dir_path_t path = dir_path(shm, &found->key);
-    dir_kin_t kin = { .self = found->conn, .is_first = true };
-    dir_scan(shm, &path, count_kin, &kin);
-    return kin;
+    *kin = (dir_kin_t){ .self = found->conn, .is_first = true };
+    dir_scan(shm, &path, count_kin, kin);
 }
 
 static void
@@ -183,7 +182,7 @@ count_cell(const ion_shm_t *shm, uint32_t bucket, size_t n, uint64_t cell,
     bool is_link = (found.flags & ION_DIR_FORWARDER) != 0;
     dir_kin_t kin = { .clients = !is_link, .links = is_link, .is_first = true };
     if (!is_alone(shm, bucket, n, cell)) {
-        kin = find_kin(shm, &found);
+        find_kin(shm, &found, &kin);
     }
     out->keys += kin.is_first;
     out->dup_keys += kin.is_first && kin.clients > 1;
