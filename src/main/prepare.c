@@ -124,6 +124,19 @@ check_paths(const ion_conf_t *conf, ion_sb_t *lines)
     return rc;
 }
 
+/* The same for a check, which makes nothing: could the log be opened? */
+static ion_err_t
+check_log(const ion_conf_t *conf, ion_sb_t *lines)
+{
+    const char *path = ion_conf_settings(conf)->log_file;
+    ion_errtext_t why = { "" };
+    if (path[0] == '\0' || ion_path_check_append(path, &why) == ION_OK) {
+        return ION_OK;
+    }
+    complain(lines, conf, "logging.file", "cannot open %s: %s", path, why.msg);
+    return ION_DENIED;
+}
+
 static ion_err_t
 make_dirs(const master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
 {
@@ -167,21 +180,32 @@ lock(master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
     return ION_DENIED;
 }
 
+/* *gid stays when no group is named. */
+static ion_err_t
+find_group(const ion_conf_t *conf, gid_t *gid, ion_sb_t *lines)
+{
+    const ion_settings_t *s = ion_conf_settings(conf);
+    if (s->control_group[0] != '\0' &&
+        ion_priv_group(s->control_group, gid) != ION_OK)
+    {
+        complain(lines, conf, "control_group", "there is no group \"%s\"",
+            s->control_group);
+        return ION_DENIED;
+    }
+    return ION_OK;
+}
+
 static ion_err_t
 open_control(master_t *m, const ion_conf_t *conf, ion_sb_t *lines)
 {
     const ion_settings_t *s = ion_conf_settings(conf);
     ion_errtext_t why = { "" };
     gid_t gid = (gid_t)-1;
-    ion_err_t rc = ION_OK;
+    ion_err_t rc;
     bundle_socket_t *c;
-    if (s->control_group[0] != '\0') {
-        rc = ion_priv_group(s->control_group, &gid);
-        if (rc != ION_OK) {
-            complain(lines, conf, "control_group", "there is no group \"%s\"",
-                s->control_group);
-            return ION_DENIED;
-        }
+    rc = find_group(conf, &gid, lines);
+    if (rc != ION_OK) {
+        return rc;
     }
     c = calloc(1, sizeof(*c));
     if (c == NULL) {
@@ -366,6 +390,7 @@ ion_err_t
 master_check(master_t *m, ion_conf_t *conf)
 {
     const ion_settings_t *s = ion_conf_settings(conf);
+    gid_t gid;
     ion_sb_t lines;
     ion_err_t rc;
     ion_sb_init(&lines, 65536);
@@ -375,7 +400,10 @@ master_check(master_t *m, ion_conf_t *conf)
         m->maker.running = 0;
     }
     rc = worst(keep_paths(m), find_account(m, conf, &lines));
+    rc = worst(rc, check_sandbox(m, s, &lines));
     rc = worst(rc, check_paths(conf, &lines));
+    rc = worst(rc, check_log(conf, &lines));
+    rc = worst(rc, find_group(conf, &gid, &lines));
     rc = worst(rc, bundle_new(&m->maker, conf, NULL, &m->now, &lines));
     if (rc == ION_OK) {
         (void)fprintf(stderr, "configuration %s is good\n",

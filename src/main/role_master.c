@@ -420,17 +420,22 @@ unwatch(master_t *m)
     ion_io_del(m->loop, &m->ack_io);
 }
 
+/*
+ * Before anybody can read our pid: what comes while we prepare waits for the
+ * loop, instead of ending a daemon that is just starting.
+ */
 static ion_err_t
-run(master_t *m)
+catch_signals(master_t *m)
 {
     const int signos[] = { SIGHUP, SIGUSR1, SIGUSR2, SIGQUIT, SIGTERM, SIGINT };
     ion_err_t rc = ion_sig_open(signos, ION_ARRAY_LEN(signos), &m->sig_fd);
-    if (rc == ION_OK) {
-        rc = ion_sig_ignore(SIGWINCH);
-    }
-    if (rc == ION_OK) {
-        rc = make_seats(m);
-    }
+    return rc == ION_OK ? ion_sig_ignore(SIGWINCH) : rc;
+}
+
+static ion_err_t
+run(master_t *m)
+{
+    ion_err_t rc = make_seats(m);
     if (rc == ION_OK) {
         rc = watch(m);
     }
@@ -502,7 +507,13 @@ master_main(const server_opts_t *opts, ion_conf_t *conf)
         return rc == ION_OK ? 0 : 1;
     }
     ion_proc_title("master process");
-    rc = master_prepare(m, conf);
+    rc = catch_signals(m);
+    if (rc == ION_OK) {
+        rc = master_prepare(m, conf);
+    } else {
+        ion_log(&m->log, ION_LOG_ALERT, errno, "cannot take signals");
+        ion_conf_free(&conf);
+    }
     if (rc == ION_OK) {
         rc = run(m);
         status = rc == ION_OK ? m->status : 1;

@@ -20,8 +20,7 @@
 
 #include "os/fd.h"
 
-#define APPEND_FLAGS                                                           \
-    (O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+#define APPEND_FLAGS (O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 typedef enum {
     TRUST_ROOT,   /* only root can put names there or take them away */
@@ -239,15 +238,15 @@ check_file(int fd, ion_errtext_t *why)
 }
 
 static ion_err_t
-open_guarded(const char *path, mode_t mode, int *fd, ion_errtext_t *why)
+open_guarded(
+    const char *path, int flags, mode_t mode, int *fd, ion_errtext_t *why)
 {
     const char *name;
     walk_t w;
     ion_err_t rc = walk(&w, path, &name, why);
 
     if (rc == ION_OK) {
-        int flags =
-            w.trust == TRUST_ROOT ? APPEND_FLAGS : APPEND_FLAGS | O_NOFOLLOW;
+        flags |= w.trust == TRUST_ROOT ? 0 : O_NOFOLLOW;
         *fd = openat(w.dir, name, flags, mode);
         rc = *fd < 0 ? say(why) : ION_OK;
     }
@@ -265,20 +264,48 @@ open_guarded(const char *path, mode_t mode, int *fd, ion_errtext_t *why)
     return rc;
 }
 
-ion_err_t
-ion_path_open_append(const char *path, mode_t mode, int *fd, ion_errtext_t *why)
+static ion_err_t
+open_append(
+    const char *path, int flags, mode_t mode, int *fd, ion_errtext_t *why)
 {
     ion_err_t rc;
     int f;
 
     if (geteuid() == 0) {
-        rc = open_guarded(path, mode, &f, why);
+        rc = open_guarded(path, flags, mode, &f, why);
     } else {
-        f = open(path, APPEND_FLAGS, mode);
+        f = open(path, flags, mode);
         rc = f < 0 ? say(why) : ION_OK;
     }
     if (rc == ION_OK) {
         *fd = f;
     }
+    return rc;
+}
+
+ion_err_t
+ion_path_open_append(const char *path, mode_t mode, int *fd, ion_errtext_t *why)
+{
+    return open_append(path, APPEND_FLAGS | O_CREAT, mode, fd, why);
+}
+
+ion_err_t
+ion_path_check_append(const char *path, ion_errtext_t *why)
+{
+    const char *name;
+    walk_t w;
+    ion_err_t rc;
+    int fd = -1;
+
+    rc = open_append(path, APPEND_FLAGS, 0, &fd, why);
+    ion_fd_close(&fd);
+    if (rc != ION_NOTFOUND || errno != ENOENT) {
+        return rc;
+    }
+    rc = walk(&w, path, &name, why);
+    if (rc == ION_OK && faccessat(w.dir, ".", W_OK | X_OK, AT_EACCESS) != 0) {
+        rc = say(why);
+    }
+    ion_fd_close(&w.dir);
     return rc;
 }

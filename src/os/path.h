@@ -40,4 +40,13 @@ ION_NODISCARD ion_err_t ion_path_check(const char *path, ion_errtext_t *why);
 ION_NODISCARD ion_err_t ion_path_open_append(
     const char *path, mode_t mode, int *fd, ion_errtext_t *why);
 
+/*
+ * ion_path_check_append -- would ion_path_open_append open it, as far as can
+ * be told without making anything?
+ *
+ * Errors: as ion_path_open_append.
+ */
+ION_NODISCARD ion_err_t ion_path_check_append(
+    const char *path, ion_errtext_t *why);
+
 #endif

@@ -351,3 +351,21 @@ def test_broken_key_file_is_not_replaced(server):
     assert relay[0] in one.refused()
     with open(relay[0]) as back:
         assert back.read() == '{"PrivateKey": "privkey:1234"}'
+
+
+def test_check_looks_at_what_a_start_would_open(daemons, tmp_path):
+    """Log file, group and account: all at once, and nothing is made."""
+    one = daemons({"control_group": "no-such-group",
+                   "logging": {"file": str(tmp_path / "absent/x.log")}})
+    one.write_conf()
+    done = run(["server", "-t", "-c", one.conf_path])
+    assert done.returncode == 1
+    assert re.search(r"yaml:\d+:\d+: control_group: there is no group",
+                     done.stderr)
+    assert re.search(r"yaml:\d+:\d+: logging\.file: cannot open .*absent/x.log: "
+                     "No such file", done.stderr)
+    one.write_conf({"control_group": None,
+                    "logging": {"file": str(tmp_path / "x.log")}})
+    done = run(["server", "-t", "-c", one.conf_path])
+    assert done.returncode == 0, done.stderr
+    assert os.listdir(tmp_path) == []

@@ -143,6 +143,24 @@ def test_hup_reloads(server):
     one.wait_notify("RELOADING=1")
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1])
+def test_signal_as_soon_as_the_pid_is_known(daemons, number):
+    """Whoever reads the pid file may signal; a start survives that."""
+    one = daemons()
+    launch = one.launch
+
+    def launch_and_signal():
+        launch()
+        wait_until(lambda: os.path.exists(one.path("ionscale.pid")),
+                   pause=0.0002)
+        one.process.send_signal(number)
+    one.launch = launch_and_signal
+    one.start()
+    one.wait_log("configuration reloaded" if number == signal.SIGHUP
+                 else "nothing to reopen")
+    one.client().roundtrip(one.client())
+
+
 def test_usr2_is_one_line(server):
     one = server()
     one.process.send_signal(signal.SIGUSR2)

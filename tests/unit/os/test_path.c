@@ -233,6 +233,24 @@ test_append_says_what_is_wrong(void **state)
     assert_int_equal(close(fd), 0);
 }
 
+static void
+test_check_append_makes_nothing(void **state)
+{
+    ion_errtext_t why = { "" };
+
+    (void)state;
+    assert_int_equal(ion_path_check_append("root/new", &why), ION_OK);
+    assert_int_equal(access("root/new", F_OK), -1);
+    assert_int_equal(ion_path_check_append("theirs/log", &why), ION_OK);
+    assert_int_equal(ion_path_check_append("nothing/new", &why), ION_NOTFOUND);
+    assert_string_equal(why.msg, "No such file or directory");
+    assert_int_equal(ion_path_check_append("root", &why), ION_MALF);
+    need_root();
+    assert_int_equal(ion_path_check_append("theirs/link", &why), ION_DENIED);
+    assert_int_equal(ion_path_check_append("theirs/hard", &why), ION_DENIED);
+    assert_int_equal(ion_path_check_append("/proc/sys/new", &why), ION_DENIED);
+}
+
 int
 main(void)
 {
@@ -243,6 +261,7 @@ main(void)
         cmocka_unit_test(test_append_follows_roots_links_only),
         cmocka_unit_test(test_append_refuses_what_is_no_plain_file),
         cmocka_unit_test(test_append_says_what_is_wrong),
+        cmocka_unit_test(test_check_append_makes_nothing),
     };
 
     return cmocka_run_group_tests(tests, make_place, remove_place);
