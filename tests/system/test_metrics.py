@@ -103,6 +103,8 @@ def test_metrics_types(server):
 
 # Every metric that derper exports, as its dashboards ask for them.
 DERPER = {
+    "bootstrap_dns_requests": "counter",
+    "bootstrap_dns_unpublished_misses": "counter",
     "derp_accepts": "counter",
     "derp_average_queue_duration_ms": "untyped",
     "derp_buffered_write_frames": "histogram",
@@ -122,7 +124,14 @@ DERPER = {
     "derp_home_moves_in": "counter",
     "derp_home_moves_out": "counter",
     "derp_memstats_sys0": "gauge",
+    "derp_mesh_update_batch_size": "histogram",
+    "derp_mesh_update_loop_count": "histogram",
+    "derp_multiforwarder_created": "counter",
+    "derp_multiforwarder_deleted": "counter",
+    "derp_packet_forwarder_delete_other_value": "counter",
     "derp_packets_dropped": "counter",
+    "derp_packets_forwarded_in": "counter",
+    "derp_packets_forwarded_out": "counter",
     "derp_packets_received": "counter",
     "derp_packets_received_kind": "counter",
     "derp_packets_sent": "counter",
@@ -136,37 +145,27 @@ DERPER = {
     "derp_tcp_rtt": "counter",
     "derp_total_dup_client_conns": "counter",
     "derp_unknown_frames": "counter",
+    "derp_watchers": "gauge",
     "derp_websocket_accepts": "counter",
     "derper_tls_active_version": "gauge",
     "derper_tls_request_version": "counter",
+    "node_boot_time_seconds": "gauge",
+    "process_start_unix_time": "gauge",
     "stun_addrfamily": "counter",
     "stun_requests": "counter",
     "tls_listener_accepted_connections": "counter",
     "tls_listener_rejected_connections": "counter",
-    "bootstrap_dns_requests": "counter",
-    "bootstrap_dns_unpublished_misses": "counter",
-    "node_boot_time_seconds": "gauge",
-    "process_start_unix_time": "gauge",
     "uptime_sec": "counter",
     "version": "gauge",
 }
 
-# Those that come with a mesh and with published names; of the right type
-# if they are there.
+# Those that come with published names; of the right type if they are there.
 DERPER_MORE = {
     "bootstrap_dns_published_hits": "counter",
     "bootstrap_dns_published_misses": "counter",
     "bootstrap_dns_queried_domains": "counter",
     "bootstrap_dns_unpublished_hits": "counter",
     "bootstrap_dns_unpublished_percent_misses": "counter",
-    "derp_mesh_update_batch_size": "histogram",
-    "derp_mesh_update_loop_count": "histogram",
-    "derp_multiforwarder_created": "counter",
-    "derp_multiforwarder_deleted": "counter",
-    "derp_packet_forwarder_delete_other_value": "counter",
-    "derp_packets_forwarded_in": "counter",
-    "derp_packets_forwarded_out": "counter",
-    "derp_watchers": "gauge",
 }
 
 # What says something about Go's runtime says nothing about us: there is no
