@@ -3,10 +3,12 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The input is a program for four clients: connect, log in, send frames and
- * pieces of frames, read, let time pass, close. Properties: what a client
- * reads is always a whole frame that a server may send; and when all have
- * gone, no connection, no block, no interest and no directory entry is left.
+ * The input is a program for four clients: connect, log in, send frames,
+ * bursts and pieces of frames, read, let time pass, close; and for the relay:
+ * a reload, a worker that drains or dies. Properties: what a client reads is
+ * always a whole frame that a server may send; a dead worker is retired; and
+ * when all have gone, no connection, no block, no interest and no directory
+ * entry is left.
  */
 #include <stdint.h>
 #include <string.h>
@@ -17,7 +19,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CLIENTS    4
-#define MAX_PIECES 64
+#define WORKERS    2
+#define MAX_PIECES 16
+#define MAX_BURST  40
+#define FEW_TURNS  2 /* enough to act; to be quiet takes the rig's own number */
 
 typedef struct program {
     const uint8_t *p;
@@ -25,10 +30,14 @@ typedef struct program {
     derp_rig_client_t client[CLIENTS];
     bool is_open[CLIENTS];
     bool has_greeting[CLIENTS]; /* HTTP bytes stand before the frames */
+    size_t worker[CLIENTS];     /* that serves it */
+    size_t away;                /* worker that drains or is dead, or WORKERS */
+    bool is_reloaded;
 } program_t;
 
 static derp_rig_t rig; /* kept from input to input */
 static bool has_rig;
+static unsigned quiet_turns; /* the rig's own number */
 static uint8_t scratch[DERP_MAX_SEND + 64];
 
 static uint32_t
@@ -96,6 +105,7 @@ static void
 connect_client(program_t *g, size_t i)
 {
     uint32_t how = take(g);
+    size_t worker = (how & 1) == g->away ? WORKERS - 1 - g->away : how & 1;
     derp_rig_opts_t opts = {
         .is_normal_start = (how & 2) != 0,
         .is_not_ideal = (how & 4) != 0,
@@ -106,7 +116,8 @@ connect_client(program_t *g, size_t i)
         opts.rest = g->p;
         opts.rest_len = ION_MIN(g->left, (size_t)(how >> 4));
     }
-    derp_rig_connect(&rig, &g->client[i], how & 1, (how >> 4) % 3, &opts);
+    derp_rig_connect(&rig, &g->client[i], worker, (how >> 4) % 3, &opts);
+    g->worker[i] = worker;
     g->is_open[i] = true;
     g->has_greeting[i] = opts.is_normal_start;
 }
@@ -194,6 +205,87 @@ send_raw(program_t *g, size_t i)
     g->left -= n;
 }
 
+/* More packets than a queue or a socket holds, in one go. */
+static void
+send_burst(program_t *g, size_t i)
+{
+    uint32_t to = take(g);
+    size_t n = 1 + (size_t)take(g) * 16;
+    ion_secret_key_t secret;
+    ion_key_t dst;
+
+    derp_rig_keys(to % 4, &secret, &dst);
+    derp_header_put(
+        scratch, DERP_FRAME_SEND_PACKET, (uint32_t)(DERP_KEY_LEN + n));
+    memcpy(scratch + DERP_HEADER_LEN, dst.b, DERP_KEY_LEN);
+    if (n >= DERP_DISCO_MIN && (to & 64) != 0) {
+        derp_rig_disco(scratch + DERP_RECV_HEADER, n);
+    }
+    for (uint32_t k = 0; k < to >> 2 && k < MAX_BURST; k++) {
+        if (!derp_rig_write(&g->client[i], scratch, DERP_RECV_HEADER + n)) {
+            return;
+        }
+    }
+}
+
+static void
+reload(program_t *g)
+{
+    static const char *const texts[] = {
+        NULL,
+        "derp:\n  client_rate: 20000\n",
+        "derp:\n  send_queue: 1\n",
+        "derp:\n  send_queue: 4\n  write_timeout: 100ms\n",
+    };
+
+    derp_rig_reload(&rig, texts[take(g) % ION_ARRAY_LEN(texts)]);
+    g->is_reloaded = true;
+}
+
+/* One worker takes no more clients: it drains, or its process is killed. */
+static void
+send_away(program_t *g, bool is_killed)
+{
+    size_t w = take(g) % WORKERS;
+
+    if (g->away != WORKERS) {
+        return;
+    }
+    g->away = w;
+    if (!is_killed) {
+        rig.worker[w].p.draining = true;
+        derp_module.drain(&rig.worker[w].p, 0);
+        return;
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        if (g->worker[i] == w) {
+            close_client(g, i);
+        }
+    }
+    derp_rig_kill(&rig, w);
+}
+
+static void
+step_relay(program_t *g, size_t i, uint32_t op)
+{
+    switch (op >> 5 & 3) {
+    case 0:
+        close_client(g, i);
+        break;
+    case 1:
+        reload(g);
+        break;
+    case 2:
+        if (g->is_open[i]) {
+            send_burst(g, i);
+        }
+        break;
+    default:
+        send_away(g, i < CLIENTS / 2);
+        break;
+    }
+}
+
 static void
 step(program_t *g)
 {
@@ -226,12 +318,28 @@ step(program_t *g)
         derp_rig_advance(&rig, ION_MS(take(g) * 20));
         break;
     default:
-        close_client(g, i);
+        step_relay(g, i, op);
         break;
     }
     if ((op & 128) != 0) {
         derp_rig_turn(&rig);
     }
+}
+
+/* A dead worker's slot is swept; its gauges are the master's to forget.
+ * Returns: whether there is none. */
+static bool
+are_all_alive(void)
+{
+    bool is_alive = true;
+
+    for (size_t i = 0; i < rig.count; i++) {
+        if (rig.worker[i].is_dead) {
+            is_alive = false;
+            ION_ASSERT(derp_rig_retired(&rig, i));
+        }
+    }
+    return is_alive;
 }
 
 static void
@@ -240,34 +348,49 @@ check_empty(void)
     ion_dir_row_t row;
     uint64_t pos = 0;
 
+    rig.quiet_turns = quiet_turns;
     derp_rig_turn(&rig);
-    ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_CONNECTIONS) == 0);
-    ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_HOME) == 0);
-    ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_NOT_IDEAL) == 0);
+    if (are_all_alive()) {
+        ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_CONNECTIONS) == 0);
+        ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_HOME) == 0);
+        ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_NOT_IDEAL) == 0);
+    }
     ION_ASSERT(!ion_dir_next(rig.master, &pos, &row));
     for (size_t i = 0; i < rig.count; i++) {
         derp_worker_t *w = rig.worker[i].w;
 
+        if (rig.worker[i].is_dead) {
+            continue;
+        }
         ION_ASSERT(w->session_count == 0);
         ION_ASSERT(derp_pool_used(w->pool) == 0);
         ION_ASSERT(derp_interests_count(w->interests) == 0);
     }
 }
 
+static void
+start_rig(void)
+{
+    if (!has_rig) {
+        derp_rig_init(&rig, WORKERS, NULL);
+        quiet_turns = rig.quiet_turns;
+        has_rig = true;
+    }
+    rig.quiet_turns = FEW_TURNS;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    program_t g = { .p = data, .left = size };
+    program_t g = { .p = data, .left = size, .away = WORKERS };
 
     if (size < 1) {
         return 0;
     }
-    if (!has_rig) {
-        derp_rig_init(&rig, 2, NULL);
-        has_rig = true;
-    }
+    start_rig();
     if ((take(&g) & 1) != 0) {
         derp_rig_reload(&rig, "derp:\n  client_rate: 20000\n");
+        g.is_reloaded = true;
     }
     while (g.left > 0) {
         step(&g);
@@ -276,7 +399,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close_client(&g, i);
     }
     check_empty();
-    if ((data[0] & 1) != 0) {
+    if (g.away != WORKERS) {
+        derp_rig_fini(&rig);
+        has_rig = false;
+    } else if (g.is_reloaded) {
         derp_rig_reload(&rig, NULL);
     }
     return 0;

@@ -114,6 +114,7 @@ derp_rig_init(derp_rig_t *rig, size_t workers, const char *yaml)
     int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
     memset(rig, 0, sizeof(*rig));
+    rig->quiet_turns = QUIET_TURNS;
     ION_ASSERT(fd >= 0);
     ION_ASSERT(ion_log_sink_new(fd, "rig", &rig->sink) == ION_OK);
     ion_log_sink_set(rig->sink, ION_LOG_TEXT, ION_LOG_DEBUG);
@@ -227,7 +228,7 @@ derp_rig_turn(derp_rig_t *rig)
 {
     unsigned quiet = 0;
 
-    for (unsigned i = 0; quiet < QUIET_TURNS; i++) {
+    for (unsigned i = 0; quiet < rig->quiet_turns; i++) {
         unsigned events = 0;
 
         ION_ASSERT(i < MAX_TURNS);

@@ -49,6 +49,7 @@ typedef struct derp_rig {
     uint8_t mesh_key[DERP_MESH_KEY_LEN];
     ion_secret_key_t secret;
     ion_key_t public;
+    unsigned quiet_turns; /* that end derp_rig_turn; 8 unless changed */
     size_t count;
     derp_rig_worker_t worker[DERP_RIG_WORKERS];
 } derp_rig_t;
