@@ -38,10 +38,10 @@ replay: $(BUILD)/configured
 system: all
 	@./tests/lib/run-system $(T)
 
-# make fuzz T=stun S=60
-S ?= 60
+# make fuzz T=stun TIME=60; with TIME=0 RUNS=10000000 until so many executions
+TIME ?= 60
 fuzz:
-	@./tests/lib/run-fuzz "$(T)" $(S)
+	@RUNS=$(or $(RUNS),-1) ./tests/lib/run-fuzz "$(T)" $(TIME)
 
 lint: all
 	@./auto/deps lint
