@@ -4,8 +4,10 @@
  */
 #include "tls/tls_client.h"
 
+#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -138,9 +140,9 @@ set_client_protocol(SSL_CTX *ssl)
            SSL_CTX_set_ciphersuites(ssl, suites) == 1;
 }
 
-ion_err_t
-ion_tls_client_new(ion_tls_trust_t trust, const uint8_t pin[ION_CERT_PIN_LEN],
-    ion_tls_ctx_t **out)
+/* A context that trusts nobody yet. */
+static ion_err_t
+new_ctx(ion_tls_ctx_t **out)
 {
     ion_tls_start();
     ERR_clear_error();
@@ -157,11 +159,70 @@ ion_tls_client_new(ion_tls_trust_t trust, const uint8_t pin[ION_CERT_PIN_LEN],
         return ION_NOMEM;
     }
     (void)SSL_CTX_set_app_data(ctx->ssl, ctx);
+    *out = ctx;
+    return ION_OK;
+}
+
+ion_err_t
+ion_tls_client_new(ion_tls_trust_t trust, const uint8_t pin[ION_CERT_PIN_LEN],
+    ion_tls_ctx_t **out)
+{
+    ion_tls_ctx_t *ctx = NULL;
+    ion_err_t rc = new_ctx(&ctx);
+    if (rc != ION_OK) {
+        return rc;
+    }
     if (!set_client_protocol(ctx->ssl) || !set_trust(ctx, trust, pin)) {
         ion_tls_ctx_unref(&ctx);
         ERR_clear_error();
         return ION_INTERNAL;
     }
+    *out = ctx;
+    return ION_OK;
+}
+
+/* Every certificate of the text becomes an authority; the number of them. */
+static size_t
+add_authorities(SSL_CTX *ssl, BIO *bio)
+{
+    X509_STORE *store = SSL_CTX_get_cert_store(ssl);
+    size_t count = 0;
+    X509 *x;
+    while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        count += X509_STORE_add_cert(store, x) == 1 ? 1 : 0;
+        X509_free(x);
+    }
+    /* the end of the text is the only good reason to stop */
+    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE ? count
+                                                                        : 0;
+}
+
+ion_err_t
+ion_tls_client_new_ca(const void *pem, size_t n, ion_tls_ctx_t **out)
+{
+    ion_tls_ctx_t *ctx = NULL;
+    if (n > INT_MAX) {
+        return ION_MALF;
+    }
+    ion_err_t rc = new_ctx(&ctx);
+    if (rc != ION_OK) {
+        return rc;
+    }
+    BIO *bio = BIO_new_mem_buf(pem, (int)n);
+    if (bio == NULL) {
+        rc = ION_NOMEM;
+    } else if (!set_client_protocol(ctx->ssl)) {
+        rc = ION_INTERNAL;
+    } else if (add_authorities(ctx->ssl, bio) == 0) {
+        rc = ION_MALF;
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    if (rc != ION_OK) {
+        ion_tls_ctx_unref(&ctx);
+        return rc;
+    }
+    SSL_CTX_set_verify(ctx->ssl, SSL_VERIFY_PEER, NULL);
     *out = ctx;
     return ION_OK;
 }

@@ -7,7 +7,8 @@
  * meta-certificate, with this SHA-256 of its DER, in its days of validity,
  * and with the host's name unless the host is an IP literal; no authority is
  * asked. NONE: whoever answers. TLS 1.2 and 1.3, no ALPN, no client
- * certificate, no session kept.
+ * certificate, no session kept. A list of authorities takes SYSTEM's place in
+ * ion_tls_client_new_ca.
  */
 #ifndef ION_TLS_TLS_CLIENT_H
 #define ION_TLS_TLS_CLIENT_H
@@ -49,6 +50,19 @@ typedef struct ion_tls_peer {
  */
 ION_NODISCARD ion_err_t ion_tls_client_new(ion_tls_trust_t trust,
     const uint8_t pin[ION_CERT_PIN_LEN], ion_tls_ctx_t **out);
+
+/*
+ * ion_tls_client_new_ca -- the same with certificate authorities of one's own,
+ * for a process that cannot read the machine's files.
+ *
+ * Shape:  pem[0..n) holds their certificates, borrowed; other PEM blocks and
+ *         text between them are skipped.
+ * Owns:   as ion_tls_client_new.
+ * Errors: as ion_tls_client_new; ION_MALF no certificate in it, or a damaged
+ *         one.
+ */
+ION_NODISCARD ion_err_t ion_tls_client_new_ca(
+    const void *pem, size_t n, ion_tls_ctx_t **out);
 
 /*
  * ion_tls_connect -- the client side of a new connection; the first message

@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,6 +179,16 @@ set_name(X509_NAME *name, const char *text)
                    (const unsigned char *)text, -1, -1, 0) == 1);
 }
 
+/* May sign others. */
+static void
+make_authority(X509 *x)
+{
+    X509_EXTENSION *ext =
+        X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "CA:TRUE");
+    ION_ASSERT(ext != NULL && X509_add_ext(x, ext, -1) == 1);
+    X509_EXTENSION_free(ext);
+}
+
 char *
 tls_rig_issue(const char *name, EVP_PKEY *subject, const char *issuer_name,
     EVP_PKEY *issuer)
@@ -194,6 +205,9 @@ tls_rig_issue(const char *name, EVP_PKEY *subject, const char *issuer_name,
     set_name(X509_get_subject_name(x), name);
     set_name(X509_get_issuer_name(x), issuer_name);
     X509_set_pubkey(x, subject);
+    if (strcmp(name, issuer_name) == 0) {
+        make_authority(x);
+    }
     ION_ASSERT(X509_sign(x, issuer, md) > 0);
     ION_ASSERT(PEM_write_bio_X509(bio, x) == 1);
     X509_free(x);

@@ -61,7 +61,7 @@ EVP_PKEY *tls_rig_new_key(const char *kind);
 
 /*
  * tls_rig_issue -- a certificate for name, key `subject`, signed by `issuer`
- * under issuer_name; as PEM, caller frees.
+ * under issuer_name; an authority if both names agree. As PEM, caller frees.
  */
 char *tls_rig_issue(const char *name, EVP_PKEY *subject,
     const char *issuer_name, EVP_PKEY *issuer);

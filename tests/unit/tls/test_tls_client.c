@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <unistd.h>
 
+#include "base/str.h"
 #include "event/bufpool.h"
 #include "lib/tls_rig.h"
 #include "tls/metacert.h"
@@ -64,22 +65,29 @@ tear_down(void **state)
     return 0;
 }
 
+/* Open both ends; takes ctx, the client's. */
 static void
-open_both(
-    env_t *env, ion_tls_trust_t trust, const uint8_t *pin, const char *host)
+open_with(env_t *env, ion_tls_ctx_t *ctx, const char *host)
 {
     int fds[2];
-    ion_tls_ctx_t *ctx = NULL;
     ion_stream_close(&env->client);
     ion_stream_close(&env->server);
     tls_rig_pair(fds);
-    assert_int_equal(ion_tls_client_new(trust, pin, &ctx), ION_OK);
     assert_int_equal(
         ion_tls_accept(env->loop, env->server_ctx, fds[0], NULL, &env->server),
         ION_OK);
     assert_int_equal(
         ion_tls_connect(env->loop, ctx, fds[1], host, &env->client), ION_OK);
     ion_tls_ctx_unref(&ctx); /* the stream keeps it */
+}
+
+static void
+open_both(
+    env_t *env, ion_tls_trust_t trust, const uint8_t *pin, const char *host)
+{
+    ion_tls_ctx_t *ctx = NULL;
+    assert_int_equal(ion_tls_client_new(trust, pin, &ctx), ION_OK);
+    open_with(env, ctx, host);
 }
 
 /* Drive both ends; returns what the client said last. */
@@ -213,6 +221,83 @@ test_pin_and_chain(void **state)
     EVP_PKEY_free(key);
 }
 
+/* The server's certificate, for localhost, is of an authority's; returns the
+ * authority's own, as PEM. */
+static char *
+be_issued(env_t *env, const char *name)
+{
+    EVP_PKEY *root = tls_rig_new_key("EC:P-256");
+    EVP_PKEY *key = tls_rig_new_key("EC:P-256");
+    char *leaf = tls_rig_issue("localhost", key, name, root);
+    char *top = tls_rig_issue(name, root, name, root);
+    char *key_pem = tls_rig_key_pem(key, NULL);
+    ion_cert_source_t source = { .cert_pem = ion_str_from(leaf),
+        .key_pem = ion_str_from(key_pem),
+        .cert_name = "leaf",
+        .key_name = "key" };
+    ion_cert_free(&env->cert);
+    ion_tls_ctx_unref(&env->server_ctx);
+    assert_int_equal(ion_cert_load(&source, &env->cert, NULL), ION_OK);
+    env->server_ctx = tls_rig_ctx(env->cert, env->meta, NULL, 0);
+    free(leaf);
+    free(key_pem);
+    EVP_PKEY_free(root);
+    EVP_PKEY_free(key);
+    return top;
+}
+
+/* Authorities from memory: the right one among others, for the right name. */
+static void
+test_authorities(void **state)
+{
+    static const struct {
+        bool has_top;
+        const char *host;
+        const char *why; /* NULL: trusted */
+    } cases[] = {
+        { true, "localhost", NULL },
+        { true, "other.example", "hostname mismatch" },
+        { true, "192.0.2.1", "IP address mismatch" },
+        { false, "localhost", "unable to get local issuer certificate" },
+    };
+    env_t *env = *state;
+    char *other = be_issued(env, "other");
+    char *top = be_issued(env, "root");
+    for (size_t i = 0; i < ION_ARRAY_LEN(cases); i++) {
+        ion_tls_ctx_t *ctx = NULL;
+        ion_sb_t pem;
+        ion_sb_init(&pem, 65536);
+        ion_sb_addz(&pem, "# authorities\n");
+        ion_sb_addz(&pem, other);
+        ion_sb_addz(&pem, cases[i].has_top ? top : "");
+        assert_int_equal(ion_tls_client_new_ca(pem.p, pem.len, &ctx), ION_OK);
+        ion_sb_fini(&pem);
+        open_with(env, ctx, cases[i].host);
+        ion_err_t rc = shake(env);
+        assert_string_equal(ion_tls_connect_reason(env->client),
+            cases[i].why == NULL ? "" : cases[i].why);
+        assert_int_equal(rc, cases[i].why == NULL ? ION_AGAIN : ION_MALF);
+    }
+    free(other);
+    free(top);
+}
+
+static void
+test_bad_authorities(void **state)
+{
+    env_t *env = *state;
+    char *top = be_issued(env, "root");
+    ion_tls_ctx_t *ctx = NULL;
+    assert_int_equal(ion_tls_client_new_ca("", 0, &ctx), ION_MALF);
+    assert_int_equal(ion_tls_client_new_ca("hello\n", 6, &ctx), ION_MALF);
+    assert_int_equal(
+        ion_tls_client_new_ca(top, strlen(top) / 2, &ctx), ION_MALF);
+    memcpy(top + 60, "!!!!", 4);
+    assert_int_equal(ion_tls_client_new_ca(top, strlen(top), &ctx), ION_MALF);
+    assert_null(ctx);
+    free(top);
+}
+
 static void
 test_no_metacert(void **state)
 {
@@ -253,6 +338,9 @@ main(void)
         cmocka_unit_test_setup_teardown(test_pinned, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trust, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pin_and_chain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_authorities, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_bad_authorities, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_metacert, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_host, set_up, tear_down),
     };
