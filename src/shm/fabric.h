@@ -48,6 +48,8 @@ typedef enum ion_fabric_type {
     ION_FABRIC_LEFT = 5,    /* conn, key: a client of mine has left */
     ION_FABRIC_MARK = 6,    /* reserved: moving sessions */
     ION_FABRIC_KICK = 7,    /* key: close your connections of it */
+    ION_FABRIC_SWEEP = 8,   /* many forwarders left: look at all interests */
+    ION_FABRIC_LINK = 9,    /* key: a relay that I am linked with now */
 } ion_fabric_type_t;
 
 typedef struct ion_fabric_ctl {

@@ -75,6 +75,8 @@ form_of(uint32_t type)
         [ION_FABRIC_PRESENT] = CTL_MINE,
         [ION_FABRIC_LEFT] = CTL_MINE,
         [ION_FABRIC_KICK] = CTL_MASK,
+        [ION_FABRIC_SWEEP] = CTL_MASK,
+        [ION_FABRIC_LINK] = CTL_MASK,
     };
     return type < ION_ARRAY_LEN(forms) ? (ctl_form_t)forms[type] : CTL_NONE;
 }

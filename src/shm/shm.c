@@ -397,6 +397,7 @@ ion_shm_sweep(ion_shm_t *shm, uint32_t slot)
     ION_ASSERT(ion_slots_is_retired(shm, slot));
     if (slot < shm->worker_slots) {
         dir_sweep(shm, slot);
+        ion_links_clear(shm, slot);
         for (uint32_t i = 0; i < shm->worker_slots; i++) {
             if (i != slot) {
                 reset_ring(shm, slot, i);
@@ -492,6 +493,8 @@ ion_shm_layout_hash(void)
         offsetof(shm_block_t, blamed),
         offsetof(shm_block_t, acks),
         offsetof(shm_block_t, box),
+        offsetof(shm_block_t, links),
+        sizeof(shm_link_t),
         offsetof(shm_block_t, stats),
         offsetof(dir_record_t, life),
         offsetof(dir_record_t, flags),

@@ -14,6 +14,7 @@
 
 #include "base/base.h"
 #include "shm/ids.h"
+#include "shm/links.h"
 #include "shm/ring.h"
 #include "shm/shm.h"
 #include "shm/slots.h"
@@ -62,6 +63,19 @@ typedef struct shm_box {
     char text[SHM_PAGE - SHM_LINE];
 } shm_box_t;
 
+#define SHM_LINK_WORDS (ION_LINKS_TEXT / sizeof(uint64_t))
+
+/* One row of links.h. */
+typedef struct shm_link {
+    _Alignas(SHM_LINE) _Atomic uint32_t version; /* odd: being written */
+    _Atomic uint32_t state;
+    _Atomic uint64_t since_ms;
+    _Atomic uint64_t keys;
+    _Atomic uint64_t packets;
+    _Atomic uint64_t target[SHM_LINK_WORDS];
+    _Atomic uint64_t why[SHM_LINK_WORDS];
+} shm_link_t;
+
 /* A process's own; its counters follow. */
 typedef struct shm_block {
     _Alignas(SHM_LINE) _Atomic uint64_t beat;
@@ -70,6 +84,7 @@ typedef struct shm_block {
     _Atomic uint64_t blamed[2]; /* slots it cannot talk with */
     _Alignas(SHM_LINE) _Atomic uint32_t acks[ION_WORKER_SLOTS_MAX];
     shm_box_t box;
+    shm_link_t links[ION_LINKS_MAX]; /* a worker's */
     uint64_t stats[];
 } shm_block_t;
 

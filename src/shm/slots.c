@@ -118,6 +118,12 @@ ion_slots_get(const ion_shm_t *shm, uint32_t slot, ion_slot_info_t *out)
     out->started_ms = atomic_load(&s->started_ms);
 }
 
+uint64_t
+ion_slots_changes(const ion_shm_t *shm)
+{
+    return atomic_load(&shm->head->changes);
+}
+
 static bool
 is_alive(const ion_shm_t *shm, uint32_t slot)
 {

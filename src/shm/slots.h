@@ -80,6 +80,14 @@ void ion_slots_set_state(ion_shm_t *shm, uint32_t slot, ion_slot_state_t state);
 void ion_slots_get(const ion_shm_t *shm, uint32_t slot, ion_slot_info_t *out);
 
 /*
+ * ion_slots_changes -- a number that is another one after any slot's state
+ * has changed. Any process.
+ *
+ * Errors: none. Cost: one load.
+ */
+uint64_t ion_slots_changes(const ion_shm_t *shm);
+
+/*
  * ion_slots_is_retired -- have all live workers acked this DEAD slot?
  *
  * Shape:  master only. The master's doorbell (ion_slots_master_fd) rings at
