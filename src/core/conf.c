@@ -188,19 +188,30 @@ check_later(conf_loader_t *l, const ion_directive_t *d)
     }
 }
 
-/* "key: what" of a module's check, put where that key stands. */
-static void
-note_check(conf_loader_t *l, const ion_conf_table_t *t, const char *text)
+/* "key: what", put where that key stands; false when the table has it not. */
+static bool
+note_at_key(conf_loader_t *l, const ion_directive_t *table, const char *text)
 {
-    for (const ion_directive_t *d = t->directives; d->name != NULL; d++) {
+    for (const ion_directive_t *d = table; d->name != NULL; d++) {
         size_t n = strlen(d->name);
 
         if (strncmp(text, d->name, n) == 0 && strncmp(text + n, ": ", 2) == 0) {
             conf_note(l, true, d->name, "%s", text + n + 2);
-            return;
+            return true;
         }
     }
-    conf_note(l, true, t->name, "%s", text);
+    return false;
+}
+
+/* What a module's check says, about a key of its own or a shared one. */
+static void
+note_check(conf_loader_t *l, const ion_conf_table_t *t, const char *text)
+{
+    if (!note_at_key(l, t->directives, text) &&
+        !note_at_key(l, ion_settings_directives, text))
+    {
+        conf_note(l, true, t->name, "%s", text);
+    }
 }
 
 static void

@@ -68,8 +68,6 @@ const ion_directive_t ion_later_directives[] = {
         .doc = "Passed to the provider as it is."),
     ION_L(LIST, "derp.sources", LATER, NULL,
         .doc = "Where regions of the DERP map come from, merged in order."),
-    ION_L(LIST, "derp.mesh_with", LATER, NULL,
-        .doc = "Relays of the same region to forward for."),
     ION_L(MSEC, "derp.refresh_interval", LATER, "1h",
         .min = 1000, .zero_ok = true,
         .doc = "How often sources are asked; 0 is at start and on command."),

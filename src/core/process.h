@@ -63,10 +63,10 @@ typedef struct ion_socket {
  * read-only (secrets: kept out of core dumps).  Worker: "derp.key" (32 bytes),
  * "tls.cert" and "tls.key" (PEM, absent with tls.disable), "tickets", "allow"
  * (client keys in order, absent without derp.allow_file), "mesh.key" (32
- * bytes, absent without derp.mesh_key_file).  Keeper: "facts"
- * (JSON object: public_key, certificate, config_file, state_dir,
- * control_socket).  Both: "map" (the instance map, canonical JSON).  All:
- * "conf" (effective configuration text).
+ * bytes, absent without derp.mesh_key_file), "mesh.ca" (PEM, absent when no
+ * relay of derp.mesh_with needs it).  Keeper: "facts" (JSON object: public_key,
+ * certificate, config_file, state_dir, control_socket).  Both: "map" (the
+ * instance map, canonical JSON).  All: "conf" (effective configuration text).
  */
 typedef struct ion_blob {
     char name[ION_BLOB_NAME_MAX];

@@ -154,6 +154,10 @@ const ion_directive_t ion_settings_directives[] = {
         .doc = "File with the key that the relays of a region share, 64 hex "
                "digits; whoever presents it may watch clients, forward to "
                "them and disconnect them. Missing: nobody may."),
+    ION_D(LIST, "derp.mesh_with", ion_settings_t, derp_mesh_with,
+        .doc = "Relays of the same region: host[:port], "
+               "host[:port]/dialhost, with #sha256-raw:HEX when their "
+               "certificate is self-signed."),
     ION_D(LIST, "derp.verify_client_urls", ion_settings_t, verify_client_urls,
         .doc = "http or https URLs, up to 8: each is asked whether a client "
                "may use the relay, and all must allow it."),

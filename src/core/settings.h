@@ -106,6 +106,7 @@ struct ion_settings {
     bool verify_clients;     /* ask the tailscaled of this machine */
     const char *tailscaled_socket;
     const char *allow_file; /* "": none */
+    ion_strings_t derp_mesh_with; /* as written; see proto/mesh_target.h */
 };
 
 /* The table behind the structure; ends with .name NULL. */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "derp/derp_health.h"
+#include "derp/derp_mesh.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_watch.h"
 #include "derp/derp_worker.h"
@@ -68,6 +69,26 @@ is_present(void *arg, const ion_key_t *key)
     return ion_dir_lookup(w->shm, key, &hit) == ION_OK;
 }
 
+/*
+ * The same for a walk over interests. One whose key another worker's client
+ * has may be in a packet that came over a mesh: that client's worker does not
+ * know then that this one wants to hear when it leaves.
+ */
+static bool
+is_present_walking(void *arg, const ion_key_t *key)
+{
+    derp_worker_t *w = arg;
+    ion_dir_hit_t hit;
+
+    if (ion_dir_lookup(w->shm, key, &hit) != ION_OK) {
+        return false;
+    }
+    if ((hit.flags & ION_DIR_FORWARDER) == 0 && hit.conn.slot != w->p->slot) {
+        derp_fabric_reached(w, &hit, key);
+    }
+    return true;
+}
+
 static void
 gone_here(derp_worker_t *w, const ion_key_t *key, uint64_t seq)
 {
@@ -112,6 +133,11 @@ on_data(void *arg, const ion_fabric_data_t *data, const uint8_t *payload,
         .is_forwarded = (data->cls & DERP_CLASS_FORWARDED) != 0,
     };
 
+    if (to == NULL && len <= DERP_MAX_PACKET && !d.is_forwarded &&
+        derp_mesh_forward(w->mesh, data->dst, &d.src_key, d.kind, payload, len))
+    {
+        return;
+    }
     if (to == NULL || len > DERP_MAX_PACKET) {
         derp_count_drop(w, DERP_DROP_GONE_DISCONNECTED, d.kind, len);
         return;
@@ -197,6 +223,12 @@ on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
     case ION_FABRIC_KICK:
         (void)derp_relay_close_key(w, &ctl->key, KICKED);
         break;
+    case ION_FABRIC_SWEEP:
+        w->is_sweep_wanted = true;
+        break;
+    case ION_FABRIC_LINK:
+        derp_mesh_handed_over(w->mesh, &ctl->key);
+        break;
     case ION_FABRIC_PRESENT:
         derp_watch_on_present(w, ctl->conn);
         break;
@@ -261,6 +293,9 @@ derp_fabric_left(
     };
 
     derp_watch_left(w, left);
+    if (left->has_heir && (left->heir_flags & ION_DIR_FORWARDER) != 0) {
+        return; /* a forwarder's reach is everywhere */
+    }
     if (!left->has_heir) {
         derp_fabric_tell(w, reach, &ctl);
         gone_here(w, &left->key, left->seq);
@@ -275,6 +310,35 @@ derp_fabric_left(
         return;
     }
     send_ctl(w, left->heir.slot, &ctl);
+}
+
+/* The same to every other worker. */
+static void
+send_all(derp_worker_t *w, const ion_fabric_ctl_t *ctl)
+{
+    ion_slot_mask_t all = { { 0 } };
+
+    for (uint32_t slot = 0; slot < ion_shm_worker_slots(w->shm); slot++) {
+        ion_slot_mask_add(&all, slot);
+    }
+    derp_fabric_tell(w, &all, ctl);
+}
+
+void
+derp_fabric_sweep(derp_worker_t *w)
+{
+    ion_fabric_ctl_t ctl = { .type = ION_FABRIC_SWEEP };
+
+    send_all(w, &ctl);
+    w->is_sweep_wanted = true;
+}
+
+void
+derp_fabric_linked(derp_worker_t *w, const ion_key_t *relay)
+{
+    ion_fabric_ctl_t ctl = { .type = ION_FABRIC_LINK, .key = *relay };
+
+    send_all(w, &ctl);
 }
 
 void
@@ -358,27 +422,41 @@ retire_watched(derp_worker_t *w)
     return is_done;
 }
 
-/* Walk the interests for slots that have died, some keys a turn, then ack. */
+/* Is there a reason to walk the interests?  Then the walk begins. */
+static bool
+begin_walk(derp_worker_t *w)
+{
+    w->walking = ion_fabric_retiring(w->fabric);
+    if (!ion_slot_mask_is_empty(&w->walking)) {
+        check_dups(w);
+    } else if (!w->is_sweep_wanted) {
+        return false;
+    }
+    w->is_sweep_wanted = false;
+    w->is_walking = true;
+    derp_interests_walk_start(w->interests);
+    return true;
+}
+
+/* Walk the interests for slots that have died and for links that were lost,
+ * some keys a turn; then ack. */
 static void
-retire_step(derp_worker_t *w)
+walk_step(derp_worker_t *w)
 {
     bool is_done;
 
-    if (ion_slot_mask_is_empty(&w->walking)) {
-        w->walking = ion_fabric_retiring(w->fabric);
-        if (ion_slot_mask_is_empty(&w->walking)) {
-            return;
-        }
-        check_dups(w);
-        derp_interests_walk_start(w->interests);
+    if (!w->is_walking && !begin_walk(w)) {
+        return;
     }
     is_done = retire_watched(w);
-    if (!derp_interests_walk(
-            w->interests, WALK_BUDGET, is_present, on_interest_fired, w) ||
+    if (ion_fabric_is_behind(w->fabric) ||
+        !derp_interests_walk(w->interests, WALK_BUDGET, is_present_walking,
+            on_interest_fired, w) ||
         !is_done)
     {
         return;
     }
+    w->is_walking = false;
     for (uint32_t slot = 0; slot < ION_WORKER_SLOTS_MAX; slot++) {
         if (ion_slot_mask_has(&w->walking, slot)) {
             ion_fabric_ack(w->fabric, slot);
@@ -422,13 +500,13 @@ derp_fabric_turn(derp_worker_t *w)
         settle_suspects(w);
     }
     derp_watch_turn(w);
-    retire_step(w);
+    walk_step(w);
     report_faults(w);
 }
 
 bool
 derp_fabric_is_busy(const derp_worker_t *w)
 {
-    return w->is_fabric_behind || !ion_slot_mask_is_empty(&w->walking) ||
+    return w->is_fabric_behind || w->is_walking || w->is_sweep_wanted ||
            derp_watch_is_busy(w);
 }

@@ -67,6 +67,22 @@ void derp_fabric_reached(
     struct derp_worker *w, const ion_dir_hit_t *hit, const ion_key_t *key);
 
 /*
+ * derp_fabric_sweep -- keys have left, too many to name: everybody looks at
+ * all interests, some at a time.
+ *
+ * Errors: none.
+ */
+void derp_fabric_sweep(struct derp_worker *w);
+
+/*
+ * derp_fabric_linked -- tell the others that this worker holds the link to the
+ * relay with this key now.
+ *
+ * Errors: none.
+ */
+void derp_fabric_linked(struct derp_worker *w, const ion_key_t *relay);
+
+/*
  * derp_fabric_suspect -- a packet armed a new interest in a key that may have
  * left meanwhile: look it up when the drain is over.
  *

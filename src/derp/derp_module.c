@@ -11,6 +11,7 @@
 #include "derp/derp.h"
 #include "derp/derp_check.h"
 #include "derp/derp_kick.h"
+#include "derp/derp_mesh_conf.h"
 #include "derp/derp_session.h"
 #include "derp/derp_traffic.h"
 #include "derp/derp_worker.h"
@@ -38,6 +39,19 @@ const ion_directive_t derp_directives[] = {
                "derp.client_rate; raised to 65568, one full packet."),
     ION_D_END,
 };
+
+static ion_err_t
+check(const void *conf, const ion_settings_t *settings, ion_errtext_t *err)
+{
+    (void)conf;
+    if (settings->derp_mesh_with.n > 0 && settings->mesh_key_file[0] == '\0') {
+        ion_errtext_set(err,
+            "derp.mesh_with: a mesh needs the key that its relays share: set "
+            "derp.mesh_key_file too");
+        return ION_MALF;
+    }
+    return derp_mesh_conf_check(&settings->derp_mesh_with, err);
+}
 
 static void
 reply_text(struct ion_http_conn *c, int status, const char *body, bool close)
@@ -163,7 +177,8 @@ static uint32_t
 derp_needs(const void *conf, const ion_settings_t *settings)
 {
     (void)conf;
-    return settings->verify_client_urls.n > 0 || settings->verify_clients
+    return settings->verify_client_urls.n > 0 || settings->verify_clients ||
+                   settings->derp_mesh_with.n > 0
                ? ION_ROLE_COURIER
                : 0;
 }
@@ -191,6 +206,7 @@ const ion_module_t derp_module = {
     .stat_count = DERP_STAT_COUNT,
     .routes = derp_routes,
     .needs = derp_needs,
+    .check = check,
     .start = derp_worker_start,
     .prepare = derp_worker_prepare,
     .commit = derp_worker_commit,

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "derp/derp_fabric.h"
+#include "derp/derp_mesh.h"
 #include "derp/derp_relay.h"
 #include "derp/derp_worker.h"
 #include "proto/derp_frame.h"
@@ -103,6 +104,12 @@ relay_local(derp_session_t *s, const ion_dir_hit_t *hit, const outgoing_t *o)
         .is_forwarded = o->is_forwarded,
     };
 
+    if (to == NULL && (hit->flags & ION_DIR_FORWARDER) != 0 &&
+        derp_mesh_forward(
+            s->w->mesh, hit->conn, &o->src, o->kind, o->payload, o->n))
+    {
+        return;
+    }
     if (to == NULL) {
         derp_count_drop(s->w, DERP_DROP_GONE_DISCONNECTED, o->kind, o->n);
         return;
@@ -132,6 +139,15 @@ relay_remote(derp_session_t *s, const ion_dir_hit_t *hit, const outgoing_t *o)
     return rc;
 }
 
+/* A packet that leaves this relay for another one of its region. */
+static void
+count_forwarded(derp_worker_t *w, const ion_dir_hit_t *hit)
+{
+    if ((hit->flags & ION_DIR_FORWARDER) != 0) {
+        derp_count(w, DERP_STAT_FORWARDED_OUT, 1);
+    }
+}
+
 /*
  * One try to pass a packet on.
  * Errors: ION_LIMIT the ring to the worker o->slot has no room for it.
@@ -154,10 +170,14 @@ route(derp_session_t *s, outgoing_t *o)
             ion_slot_mask_add(&s->st.reach, hit.conn.slot);
         }
         if (hit.conn.slot == s->w->p->slot) {
+            count_forwarded(s->w, &hit);
             relay_local(s, &hit, o);
             return ION_OK;
         }
         rc = relay_remote(s, &hit, o);
+        if (rc == ION_OK) {
+            count_forwarded(s->w, &hit);
+        }
         if (rc != ION_CLOSED) {
             return rc;
         }

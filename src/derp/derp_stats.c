@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "derp/derp_worker.h"
+#include "shm/links.h"
 
 #define QUEUE_MS_WEIGHT 0.1
 
@@ -46,6 +47,10 @@
     COUNTER((int)DERP_STAT_RTT + (int)(cls), "derp_tcp_rtt",                  \
         "le=\"" word "\"", help_)
 
+#define LINKS(state, word, help_)                                             \
+    [(int)DERP_STAT_MESH_LINKS + (int)(state) - ION_LINK_WAITING] = {         \
+        .name = "ionscale_mesh_links", .labels = "state=\"" word "\"",        \
+        .type = ION_STAT_GAUGE, .help = (help_) }
 #define FRAMES(nth, suffix, labels_, help_)                                   \
     [(int)DERP_STAT_FRAMES + (nth)] = {                                       \
         .name = "derp_buffered_write_frames" suffix, .labels = (labels_),     \
@@ -155,6 +160,13 @@ const ion_stat_desc_t derp_stats[DERP_STAT_COUNT] = {
         "Packets dropped because another worker was short of CPU."),
     COUNTER(DERP_STAT_FABRIC_CONTROLS, "ionscale_fabric_controls", NULL,
         "Messages about clients handed to another worker."),
+    LINKS(ION_LINK_WAITING, "waiting", "Links to relays of derp.mesh_with."),
+    LINKS(ION_LINK_DIALLING, "dialling", NULL),
+    LINKS(ION_LINK_LOGIN, "login", NULL),
+    LINKS(ION_LINK_UP, "up", NULL),
+    LINKS(ION_LINK_SELF, "self", NULL),
+    COUNTER(DERP_STAT_MESH_REFUSED, "ionscale_mesh_refused", NULL,
+        "Clients behind mesh links for which there was no room."),
     ALL_DROPS((int)DERP_STAT_PACKETS_DROPPED, "derp_packets_dropped",
         "Packets that did not reach a client, by reason and kind."),
     ALL_DROPS((int)DERP_STAT_BYTES_DROPPED, "derp_bytes_dropped",

@@ -58,6 +58,7 @@ derp_worker_registered(derp_worker_t *w, derp_session_t *s)
     s->phase = DERP_PHASE_LIVE;
     derp_receiver_init(&s->receiver, record);
     derp_count(w, DERP_STAT_CONNECTIONS, 1);
+    w->member_count += derp_session_is_mesh(s) ? 1 : 0;
     if ((s->st.flags & DERP_STATE_NOT_IDEAL) != 0) {
         derp_count(w, DERP_STAT_NOT_IDEAL, 1);
     }
@@ -69,6 +70,7 @@ derp_worker_unregistered(derp_worker_t *w, derp_session_t *s)
 {
     w->by_record[s->st.entry.conn.record] = NULL;
     derp_uncount(w, DERP_STAT_CONNECTIONS, 1);
+    w->member_count -= derp_session_is_mesh(s) ? 1 : 0;
     if ((s->st.flags & DERP_STATE_NOT_IDEAL) != 0) {
         derp_uncount(w, DERP_STAT_NOT_IDEAL, 1);
     }
@@ -77,11 +79,13 @@ derp_worker_unregistered(derp_worker_t *w, derp_session_t *s)
     }
 }
 
+/* Another relay's link, and who else has the mesh key, never leave by
+ * themselves: nobody waits for them. */
 static void
 tell_if_idle(derp_worker_t *w)
 {
-    if (w->p->draining && w->session_count == 0 && !w->is_idle_told &&
-        w->p->idle != NULL)
+    if (w->p->draining && w->session_count == w->member_count &&
+        !w->is_idle_told && w->p->idle != NULL && !derp_mesh_must_stay(w->mesh))
     {
         w->is_idle_told = true;
         w->p->idle(w->p, w->self);
@@ -189,6 +193,8 @@ on_end_of_turn(ion_loop_hook_t *hook)
     flush_dirty(w);
     publish_traffic(w);
     derp_publish_queue_time(w);
+    derp_mesh_turn(w->mesh);
+    tell_if_idle(w);
     ion_fabric_flush(w->fabric);
 }
 
@@ -327,6 +333,7 @@ worker_free(derp_worker_t **worker)
         ion_loop_hook_del(w->loop, &w->hook);
     }
     derp_watch_free(w);
+    derp_mesh_free(&w->mesh);
     ion_fabric_free(&w->fabric);
     derp_interests_free(&w->interests);
     derp_pool_free(&w->pool);
@@ -377,6 +384,9 @@ derp_worker_start(ion_process_t *p, uint32_t self, ion_errtext_t *err)
     worker_init(w, p, self);
     rc = public_key_of(p->cycle, &w->public, err);
     if (rc == ION_OK) {
+        rc = derp_mesh_prepare(p->cycle, err);
+    }
+    if (rc == ION_OK) {
         rc = make_tables(w);
     }
     if (rc == ION_OK) {
@@ -388,6 +398,12 @@ derp_worker_start(ion_process_t *p, uint32_t self, ion_errtext_t *err)
         if (rc != ION_NOTFOUND) {
             ion_errtext_set(err, "derp: %s", ion_strerror(rc));
         }
+        worker_free(&w);
+        return rc;
+    }
+    rc = derp_mesh_new(w, &w->mesh);
+    if (rc != ION_OK) {
+        ion_errtext_set(err, "derp: %s", ion_strerror(rc));
         worker_free(&w);
         return rc;
     }
@@ -414,7 +430,7 @@ derp_worker_prepare(ion_process_t *p, uint32_t self, const ion_cycle_t *next,
             "restart instead");
         return ION_DENIED;
     }
-    return ION_OK;
+    return derp_mesh_prepare(next, err);
 }
 
 void
@@ -422,6 +438,7 @@ derp_worker_commit(ion_process_t *p, uint32_t self)
 {
     derp_worker_t *w = p->module_data[self];
 
+    derp_mesh_commit(w->mesh);
     if (!note_limits(w)) {
         return;
     }
@@ -456,6 +473,7 @@ derp_worker_stop(ion_process_t *p, uint32_t self)
     while ((first = ion_list_first(&w->all)) != NULL) {
         derp_session_close(ION_CONTAINER_OF(first, derp_session_t, link));
     }
+    derp_mesh_free(&w->mesh);
     ion_fabric_flush(w->fabric);
     p->module_data[self] = NULL;
     worker_free(&w);

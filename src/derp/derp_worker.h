@@ -24,6 +24,7 @@
 #include "crypto/keys.h"
 #include "derp/derp.h"
 #include "derp/derp_interest.h"
+#include "derp/derp_mesh.h"
 #include "derp/derp_pool.h"
 #include "derp/derp_session.h"
 #include "event/loop.h"
@@ -50,9 +51,12 @@ typedef struct derp_worker {
     bool is_idle_told;
     bool is_burst;        /* a client has sent much at once: see derp_stage.h */
     uint32_t stage_count; /* sessions with a stage */
-    ion_slot_mask_t walking;  /* dead slots for which interests are walked */
+    bool is_walking;      /* over the interests */
+    bool is_sweep_wanted; /* the next walk has a reason */
+    ion_slot_mask_t walking;  /* dead slots that the walk is for */
     ion_slot_mask_t reported; /* faulty slots that the log names already */
 
+    derp_mesh_t *mesh;
     derp_pool_t *pool;
     derp_interests_t *interests;
     struct derp_watch *watch; /* NULL: nobody watches */
@@ -71,7 +75,8 @@ typedef struct derp_worker {
     ion_timer_t retry;
     ion_slot_mask_t stalled; /* workers whose rings nobody waits for */
     size_t session_count;
-    ion_list_t viewers; /* of /debug/traffic */
+    size_t member_count; /* of them: mesh members, live */
+    ion_list_t viewers;  /* of /debug/traffic */
     uint32_t viewer_count;
 
     ion_key_t *suspects; /* keys to look up again after the drain */

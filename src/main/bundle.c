@@ -158,6 +158,9 @@ make_all(bundle_maker_t *maker, bundle_t *b, const bundle_t *now,
         *rc = admission;
     }
     if (*rc == ION_OK) {
+        *rc = bundle_mesh(b, lines);
+    }
+    if (*rc == ION_OK) {
         *rc = bundle_map(b, &pub, lines);
     }
     if (*rc == ION_OK) {

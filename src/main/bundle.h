@@ -181,6 +181,14 @@ ION_NODISCARD ion_err_t bundle_secrets(bundle_maker_t *maker, bundle_t *b,
 ION_NODISCARD ion_err_t bundle_admission(
     bundle_maker_t *maker, bundle_t *b, ion_sb_t *lines);
 
+/*
+ * bundle_mesh -- the certificate authorities that relays of the mesh are
+ * trusted by, when one of them needs any (bundle_mesh.c).
+ *
+ * Errors: ION_DENIED lines say which file and why | ION_NOMEM | ION_SYS.
+ */
+ION_NODISCARD ion_err_t bundle_mesh(bundle_t *b, ion_sb_t *lines);
+
 /* bundle_pin_text -- the certificate's pin as a DERP map carries it. */
 #define BUNDLE_PIN_TEXT (11 + 2 * ION_CERT_PIN_LEN + 1)
 void bundle_pin_text(const bundle_t *b, char out[BUNDLE_PIN_TEXT]);

@@ -72,6 +72,12 @@ on_idle(ion_process_t *p, uint32_t module)
 size_t
 derp_rig_start(derp_rig_t *rig)
 {
+    return derp_rig_start_as(rig, (uint32_t)rig->count);
+}
+
+size_t
+derp_rig_start_as(derp_rig_t *rig, uint32_t index)
+{
     size_t i = rig->count++;
     derp_rig_worker_t *rw = &rig->worker[i];
     int fds[ION_SHM_FDS_MAX];
@@ -80,8 +86,8 @@ derp_rig_start(derp_rig_t *rig)
 
     ION_ASSERT(i < DERP_RIG_WORKERS);
     memset(rw, 0, sizeof(*rw));
-    ION_ASSERT(ion_slots_alloc(rig->master, ION_SLOT_WORKER, (uint32_t)i, 1,
-                   &slot) == ION_OK);
+    ION_ASSERT(ion_slots_alloc(rig->master, ION_SLOT_WORKER, index, 1, &slot) ==
+               ION_OK);
     n = ion_shm_fds(rig->master, ION_SLOT_WORKER, fds);
     for (size_t k = 0; k < n; k++) {
         fds[k] = fcntl(fds[k], F_DUPFD_CLOEXEC, 3);
@@ -91,7 +97,7 @@ derp_rig_start(derp_rig_t *rig)
         ion_shm_attach(ION_SLOT_WORKER, slot, fds, n, &rw->p.shm) == ION_OK);
     rw->p.role = ION_ROLE_WORKER;
     rw->p.slot = slot;
-    rw->p.index = (uint32_t)i;
+    rw->p.index = index;
     rw->p.loop = rig->loop;
     rw->p.log = &rig->log;
     rw->p.stats = ion_stats_own(rw->p.shm);

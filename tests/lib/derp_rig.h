@@ -86,8 +86,10 @@ typedef struct derp_rig_opts {
 void derp_rig_init(derp_rig_t *rig, size_t workers, const char *yaml);
 void derp_rig_fini(derp_rig_t *rig);
 
-/* Start one more worker; returns its number. */
+/* Start one more worker, with its number as its index or with another one;
+ * returns its number. */
 size_t derp_rig_start(derp_rig_t *rig);
+size_t derp_rig_start_as(derp_rig_t *rig, uint32_t index);
 
 /* A worker's process is killed: its sockets are gone, the master sees it. */
 void derp_rig_kill(derp_rig_t *rig, size_t worker);

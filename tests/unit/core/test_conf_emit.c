@@ -122,6 +122,7 @@ test_text(void **state)
     assert_non_null(strstr(sb.p, "\nnone: []\n"));
     assert_non_null(strstr(sb.p, "derp:\n"
                                  "  mesh_key_file: \"\"\n"
+                                 "  mesh_with: []\n"
                                  "  verify_client_urls: []\n"
                                  "  verify_fail_open: false\n"
                                  "  verify_cache: 10s\n"
