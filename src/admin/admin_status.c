@@ -17,6 +17,7 @@
 #include "doc/emit_tree.h"
 #include "doc/json.h"
 #include "os/sandbox.h"
+#include "shm/links.h"
 #include "shm/slots.h"
 
 enum {
@@ -169,6 +170,69 @@ write_listeners(const ion_cycle_t *cycle, ion_jw_t *w)
     ion_jw_array_end(w);
 }
 
+static const char *
+link_word(ion_link_state_t state)
+{
+    switch (state) {
+    case ION_LINK_NONE:
+        return "none";
+    case ION_LINK_WAITING:
+        return "waiting";
+    case ION_LINK_DIALLING:
+        return "dialling";
+    case ION_LINK_LOGIN:
+        return "login";
+    case ION_LINK_UP:
+        return "up";
+    case ION_LINK_SELF:
+        return "self";
+    }
+    return "unknown"; /* whatever the worker wrote */
+}
+
+static void
+write_link(uint32_t worker, const ion_link_row_t *row, ion_jw_t *w)
+{
+    ion_jw_object_begin(w);
+    ion_jw_key(w, "target");
+    ion_jw_strz(w, row->target);
+    ion_jw_key(w, "state");
+    ion_jw_strz(w, link_word(row->state));
+    ion_jw_key(w, "keys");
+    ion_jw_u64(w, row->keys);
+    ion_jw_key(w, "packets");
+    ion_jw_u64(w, row->packets);
+    ion_jw_key(w, "since");
+    ion_jw_u64(w, row->since_ms / 1000);
+    ion_jw_key(w, "error");
+    ion_jw_strz(w, row->why);
+    ion_jw_key(w, "worker");
+    ion_jw_u64(w, worker);
+    ion_jw_object_end(w);
+}
+
+/* while they change hands a link may be there twice */
+static void
+write_mesh(const ion_process_t *p, ion_jw_t *w)
+{
+    ion_slot_info_t info;
+    ion_link_row_t row;
+
+    ion_jw_array_begin(w);
+    for (uint32_t slot = 0; slot < ion_shm_worker_slots(p->shm); slot++) {
+        ion_slots_get(p->shm, slot, &info);
+        if (info.state != ION_SLOT_LIVE && info.state != ION_SLOT_DRAINING) {
+            continue;
+        }
+        for (uint32_t n = 0; n < ION_LINKS_MAX; n++) {
+            if (ion_links_get(p->shm, slot, n, &row)) {
+                write_link(info.index, &row, w);
+            }
+        }
+    }
+    ion_jw_array_end(w);
+}
+
 static void
 write_facts(const ion_cycle_t *cycle, ion_jw_t *w)
 {
@@ -264,6 +328,8 @@ admin_status_write(const ion_process_t *p, ion_jw_t *w)
     write_processes(p, w);
     ion_jw_key(w, "listeners");
     write_listeners(p->cycle, w);
+    ion_jw_key(w, "mesh");
+    write_mesh(p, w);
     write_configuration(p->cycle, w);
     ion_jw_key(w, "counters");
     ion_jw_object_begin(w);

@@ -113,6 +113,32 @@ add_admission(cli_table_t *t, const ion_doc_node_t *s)
     ion_sb_fini(&sb);
 }
 
+/* only where there are any */
+static bool
+print_mesh(const ion_doc_node_t *s)
+{
+    static const char *const head[] = { "MESH LINK", "STATE", "KEYS", "SINCE",
+        "LAST ERROR" };
+    const ion_doc_node_t *list = ion_doc_get(s, "mesh");
+    char when[CLI_TEXT_MAX];
+    cli_table_t t;
+
+    if (list == NULL || ion_doc_at(list, 0) == NULL) {
+        return true;
+    }
+    cli_table_init(&t, head, ION_ARRAY_LEN(head));
+    ION_DOC_FOREACH(l, list)
+    {
+        cli_table_add(&t, cli_str(l, "target"));
+        cli_table_add(&t, cli_str(l, "state"));
+        cli_table_addf(&t, "%" PRId64, cli_int(l, "keys"));
+        cli_table_addf(&t, "%s", cli_time(cli_int(l, "since"), when));
+        cli_table_add(&t, cli_str(l, "error"));
+    }
+    (void)putchar('\n');
+    return cli_table_print(&t);
+}
+
 static bool
 print_facts(const ion_doc_node_t *s)
 {
@@ -180,6 +206,7 @@ cli_run_status(const cli_opts_t *opts)
         bool ok = print_processes(s);
         (void)putchar('\n');
         ok = print_listeners(s) && ok;
+        ok = print_mesh(s) && ok;
         (void)putchar('\n');
         ok = print_facts(s) && ok;
         (void)putchar('\n');

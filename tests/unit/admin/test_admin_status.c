@@ -14,6 +14,7 @@
 #include "core/process_stats.h"
 #include "doc/json.h"
 #include "os/sandbox.h"
+#include "shm/links.h"
 #include "shm/slots.h"
 
 static void
@@ -100,10 +101,23 @@ test_status(void **state)
     count(&w, 1, 1, 2);
     count(&w, 0, 3, 10);
     count(&w, 1, 3, 20);
+    ion_links_set(w.workers[1], 3,
+        &(ion_link_row_t){ ION_LINK_UP, 9000, 5, 6, "r2", "was \"lost\"" });
+    ion_links_set(w.workers[1], 4,
+        &(ion_link_row_t){ (ion_link_state_t)99, 0, 0, 0, "x", "" });
     assert_int_equal(ion_arena_new(1 << 22, &arena), ION_OK);
     ion_sb_init(&sb, ADMIN_MAX_PAYLOAD);
     s = status_of(&w, arena, &sb);
     check(s, "version", ION_VERSION_TEXT);
+    check(s, "mesh/0/target", "r2");
+    check(s, "mesh/0/state", "up");
+    check(s, "mesh/0/since", "9");
+    check(s, "mesh/0/keys", "5");
+    check(s, "mesh/0/packets", "6");
+    check(s, "mesh/0/error", "was \"lost\"");
+    check(s, "mesh/0/worker", "1");
+    check(s, "mesh/1/state", "unknown");
+    check(s, "mesh/2", "(none)");
     check(s, "generation", "7");
     check(s, "config_file", "null");
     check(s, "state_dir", "/s");

@@ -310,7 +310,9 @@ test_status(void **state)
         "\"pid\":77,\"state\":\"live\",\"sandbox\":\"full\",\"clients\":12,"
         "\"started\":0}],"
         "\"listeners\":[{\"name\":\"listen_addr\",\"proto\":\"tcp\","
-        "\"address\":\"[::]:8080\"}],\"public_key\":\"nodekey:ab\","
+        "\"address\":\"[::]:8080\"}],\"mesh\":[{\"target\":\"r2:1\","
+        "\"state\":\"waiting\",\"keys\":7,\"since\":0,"
+        "\"error\":\"no\\u0007\"}],\"public_key\":\"nodekey:ab\","
         "\"counters\":{\"zero\":0,\"some{a=\\\"b\\\"}\":5}}}";
     static const frame_t script[] = {
         { ADMIN_FRAME_REPLY, reply, 0 },
@@ -325,6 +327,8 @@ test_status(void **state)
              "worker 3  2     77   live   full     12       -        \n");
     has(out, "LISTENER     PROTO  ADDRESS    \n"
              "listen_addr  tcp    [::]:8080  \n");
+    has(out, "MESH LINK  STATE    KEYS  SINCE  LAST ERROR  \n"
+             "r2:1       waiting  7     -      no\\x07      \n");
     has(out, "public key       nodekey:ab                   \n");
     has(out, "admission        everybody may use the relay  \n");
     has(out, "COUNTER      VALUE  \nsome{a=\"b\"}  5      \n");
@@ -345,7 +349,7 @@ test_status_of_another_version(void **state)
     static const frame_t script[] = {
         { ADMIN_FRAME_REPLY,
             "{\"ok\":true,\"result\":{\"processes\":5,\"pid\":\"x\","
-            "\"listeners\":{\"a\":1}}}",
+            "\"mesh\":3,\"listeners\":{\"a\":1}}}",
             0 },
         { 0, NULL, 0 },
     };
