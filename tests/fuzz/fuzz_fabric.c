@@ -55,7 +55,7 @@ static void
 check_conn(ion_conn_id_t id, uint32_t slot)
 {
     ION_ASSERT(id.slot == slot);
-    ION_ASSERT(id.record < CLIENTS && (id.life & 1) == 1);
+    ION_ASSERT(id.record < w.shm[GOOD]->records && (id.life & 1) == 1);
 }
 
 static void
@@ -81,7 +81,10 @@ on_ctl(void *arg, uint32_t from, const ion_fabric_ctl_t *ctl)
     (void)arg;
     ION_ASSERT(!w.is_blamed && from == EVIL);
     if (ctl->type == ION_FABRIC_DUP) {
-        check_conn(ctl->dst, GOOD);
+        check_conn(ctl->conn, GOOD);
+    } else if (ctl->type == ION_FABRIC_PRESENT || ctl->type == ION_FABRIC_LEFT)
+    {
+        check_conn(ctl->conn, EVIL);
     }
     for (uint32_t i = w.fab[GOOD]->slots; i < ION_WORKER_SLOTS_MAX; i++) {
         ION_ASSERT(!ion_slot_mask_has(&ctl->mask, i));
@@ -173,7 +176,7 @@ send_record(program_t *g, bool is_data)
     };
     ion_fabric_ctl_t ctl = {
         .type = (ion_fabric_type_t)data.cls,
-        .dst = data.dst,
+        .conn = data.dst,
         .mask = { { data.src.record, data.src.life } },
     };
 
