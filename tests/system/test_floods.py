@@ -24,7 +24,7 @@ THREADS = 4
 BATCHES = 10    # of 20 packets of the pair, at least, during each flood
 
 # KiB by which a flood may make the worker grow.
-GROWTH = 32768 if not SANITIZED else 262144
+GROWTH = 32768 if not SANITIZED else 1 << 20
 
 
 class Flood:
