@@ -34,6 +34,7 @@ typedef struct bundle_socket {
     ion_addr_t addr;  /* as bound */
     int fd;
     bool is_waiting; /* takes nothing before bundle_serve */
+    bool is_steered; /* by bundle_steer, for the group that it is in */
 } bundle_socket_t;
 
 typedef struct {
@@ -139,6 +140,18 @@ ION_NODISCARD ion_err_t bundle_bind(
  * Errors: ION_DENIED lines say which key, address and why.
  */
 ION_NODISCARD ion_err_t bundle_serve(const bundle_t *b, ion_sb_t *lines);
+
+/*
+ * bundle_steer -- before next takes the place of now: nothing new goes to
+ * sockets of a listener that stays which next has not any more.
+ *
+ * They can be emptied and closed then, and nobody who connects is reset. A
+ * kernel that cannot do it is no reason to refuse.
+ */
+void bundle_steer(const bundle_t *now, const bundle_t *next);
+
+/* bundle_unsteer -- they are closed: all that is left is used again. */
+void bundle_unsteer(const bundle_t *now);
 
 /*
  * bundle_address -- the bound address of a listener key, NULL when it is off.

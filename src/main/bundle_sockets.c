@@ -283,6 +283,46 @@ bundle_serve(const bundle_t *b, ion_sb_t *lines)
     return result;
 }
 
+/* How many sockets a bundle has in the group of s. */
+static uint32_t
+group_size(const bundle_t *b, const bundle_socket_t *s)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < b->socket_count; i++) {
+        n += strcmp(b->sockets[i]->name, s->name) == 0 &&
+             ion_addr_eq(&b->sockets[i]->addr, &s->addr);
+    }
+    return n;
+}
+
+/*
+ * The kernel numbers the sockets of a group as they came, and closing the last
+ * ones moves none. Indexes are bound in their order and go from the end.
+ */
+void
+bundle_steer(const bundle_t *now, const bundle_t *next)
+{
+    for (size_t i = 0; i < next->socket_count; i++) {
+        bundle_socket_t *s = next->sockets[i];
+        uint32_t stay = group_size(next, s);
+        if (s->kind != ION_SOCKET_UNIX && s->index == 0 &&
+            group_size(now, s) > stay) {
+            s->is_steered = ion_sock_steer(s->fd, stay) == ION_OK;
+        }
+    }
+}
+
+void
+bundle_unsteer(const bundle_t *now)
+{
+    for (size_t i = 0; i < now->socket_count; i++) {
+        bundle_socket_t *s = now->sockets[i];
+        if (s->is_steered) {
+            s->is_steered = ion_sock_steer(s->fd, 0) != ION_OK;
+        }
+    }
+}
+
 const ion_addr_t *
 bundle_address(const bundle_t *b, const char *name)
 {

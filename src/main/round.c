@@ -174,6 +174,7 @@ complete_round(master_t *m)
         m->now = r->next;
         r->next = NULL;
         bundle_free(&old); /* its sockets close here, if nobody kept them */
+        bundle_unsteer(m->now);
     }
     if (m->now->settings->tls_ticket_rotation_ms != rotation_ms) {
         master_arm_tickets(m);
@@ -210,6 +211,9 @@ start_switch(master_t *m)
     ION_LIST_FOREACH(it, &m->kids) {
         kid_t *kid = ION_CONTAINER_OF(it, kid_t, link);
         kid->owes = kid->in_round && is_target(kid);
+    }
+    if (r->next != NULL) {
+        bundle_steer(m->now, r->next);
     }
     ion_timer_set(m->loop, &r->deadline, ion_loop_now(m->loop) + PREPARE_LIMIT);
     tell_all(m, ION_MSG_SWITCH);

@@ -10,6 +10,7 @@
 #include "os/sock.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -225,6 +226,33 @@ ion_sock_bind_udp(const ion_addr_t *addr, const ion_sock_opts_t *opts, int *fd,
     }
     *fd = s;
     return ION_OK;
+}
+
+ion_err_t
+ion_sock_steer(int fd, uint32_t n)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(
+            BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_RANDOM)),
+        BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, n),
+        BPF_STMT(BPF_RET | BPF_A, 0),
+    };
+    const struct sock_fprog program = {
+        .len = ION_ARRAY_LEN(code),
+        .filter = code,
+    };
+    int rc;
+
+    if (n == 0) {
+        int unused = 0;
+
+        rc = setsockopt(
+            fd, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, &unused, sizeof(unused));
+    } else {
+        rc = setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program,
+            sizeof(program));
+    }
+    return rc == 0 ? ION_OK : ION_SYS;
 }
 
 static ion_err_t

@@ -11,6 +11,7 @@
 #define ION_OS_SOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/addr.h"
@@ -79,6 +80,15 @@ ION_NODISCARD ion_err_t ion_sock_serve(
  */
 ION_NODISCARD ion_err_t ion_sock_bind_udp(const ion_addr_t *addr,
     const ion_sock_opts_t *opts, int *fd, ion_errtext_t *why);
+
+/*
+ * ion_sock_steer -- have the kernel give what comes for fd's SO_REUSEPORT group
+ * to the n sockets of it that are longest in it, at random; 0: to all again.
+ *
+ * So that the others can be emptied and closed, and nothing is lost with them.
+ * Errors: ION_SYS (errno), as on a kernel that cannot.
+ */
+ION_NODISCARD ion_err_t ion_sock_steer(int fd, uint32_t n);
 
 /*
  * ion_sock_accept -- one connection of a listening socket, TCP_NODELAY set.

@@ -11,7 +11,9 @@ import pytest
 
 from kit import certs, proc, wire
 from kit.clock import wait_until
+from kit.http import Http
 from kit.placement import CROSS, place, place_one
+from kit.stun import Stun
 from kit.traffic import Traffic
 
 
@@ -218,6 +220,50 @@ def test_workers_up_and_down(server):
         c.close()
         wait_until(lambda: not proc.alive(third))
         traffic.progress()
+
+
+def test_fewer_workers_lose_nobody_who_comes(server):
+    """Connections and STUN requests all through it are answered."""
+    one = server(workers=4)
+    stop = threading.Event()
+    failures = []
+
+    def ask(what):
+        try:
+            while not stop.is_set():
+                what()
+        except Exception as error:
+            failures.append(error)
+
+    def connect():
+        http = Http(one.addr, None)
+        try:
+            assert http.get("/generate_204").status == 204
+        finally:
+            http.close()
+
+    def stun():
+        asked = Stun(one.stun_addr)
+        try:
+            asked.ask()
+        finally:
+            asked.close()
+
+    threads = [threading.Thread(target=ask, args=(what,))
+               for what in (connect, connect, stun, stun)]
+    for thread in threads:
+        thread.start()
+    try:
+        for workers in (1, 4) * 10:
+            one.reconfigure({"workers": workers})
+            wait_until(lambda: len(
+                [item for item in one.processes("worker")
+                 if item["state"] == "live"]) == workers)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failures, failures
 
 
 def test_workers_down_to_one_with_time_limit(server):

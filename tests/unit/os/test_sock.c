@@ -337,6 +337,72 @@ test_waiting_says_what_is_wrong(void **state)
     (void)close(fd);
 }
 
+/* Those that are longest in the group get all, whatever else is in it. */
+static void
+test_steer_udp(void **state)
+{
+    ion_sock_opts_t opts = { .reuse_port = true };
+    ion_addr_t bound = addr("127.0.0.1:0");
+    ion_errtext_t why;
+    int fd[4];
+    int n[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(
+            ion_sock_bind_udp(&bound, &opts, &fd[i], &why), ION_OK);
+        assert_int_equal(ion_sock_local(fd[i], &bound), ION_OK);
+    }
+    assert_int_equal(ion_sock_steer(fd[0], 2), ION_OK);
+    send_from_many_ports(&bound);
+    for (size_t i = 0; i < 4; i++) {
+        n[i] = count_waiting(fd[i]);
+    }
+    assert_in_range(n[0], 1, 63);
+    assert_int_equal(n[0] + n[1], 64);
+
+    /* one from the end goes: the others stay where they are */
+    (void)close(fd[3]);
+    send_from_many_ports(&bound);
+    assert_int_equal(count_waiting(fd[2]), 0);
+    assert_int_equal(count_waiting(fd[0]) + count_waiting(fd[1]), 64);
+    assert_int_equal(ion_sock_steer(fd[1], 0), ION_OK);
+    send_from_many_ports(&bound);
+    assert_in_range(count_waiting(fd[2]), 1, 63);
+    for (size_t i = 0; i < 3; i++) {
+        (void)close(fd[i]);
+    }
+}
+
+static void
+test_steer_tcp(void **state)
+{
+    ion_sock_opts_t opts = { .reuse_port = true };
+    ion_addr_t bound = addr("127.0.0.1:0");
+    ion_errtext_t why;
+    int fd[3];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(
+            ion_sock_listen_tcp(&bound, &opts, &fd[i], &why), ION_OK);
+        assert_int_equal(ion_sock_local(fd[i], &bound), ION_OK);
+    }
+    assert_int_equal(ion_sock_steer(fd[0], 1), ION_OK);
+    for (int i = 0; i < 32; i++) {
+        int client = connect_to(&bound);
+        int taken = -1;
+
+        assert_int_equal(ion_sock_accept(fd[0], NULL, NULL, &taken), ION_OK);
+        (void)close(taken);
+        (void)close(client);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        (void)close(fd[i]);
+    }
+    assert_int_equal(ion_sock_steer(-1, 1), ION_SYS);
+}
+
 static int
 hold_until_told(int out, int in, ion_addr_t *bound)
 {
@@ -509,6 +575,8 @@ main(void)
         cmocka_unit_test(test_waiting_tcp),
         cmocka_unit_test(test_waiting_udp),
         cmocka_unit_test(test_waiting_says_what_is_wrong),
+        cmocka_unit_test(test_steer_udp),
+        cmocka_unit_test(test_steer_tcp),
         cmocka_unit_test(test_held_by),
         cmocka_unit_test(test_udp),
         cmocka_unit_test(test_not_ours),
