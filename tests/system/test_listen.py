@@ -216,16 +216,10 @@ def run_checks(one, ask, count=10):
             assert running.returncode == 0, running.stderr.read()
 
 
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def test_check_takes_no_connections(server):
     """server -t beside a running daemon loses none of its clients."""
-    one = server(
-        {"listen_addr": f"127.0.0.1:{free_port(socket.SOCK_STREAM)}"})
+    port = transport.free_port(socket.SOCK_STREAM)
+    one = server({"listen_addr": f"127.0.0.1:{port}"})
 
     def ask():
         http = one.http(None)
@@ -238,7 +232,7 @@ def test_check_takes_no_connections(server):
 def test_check_takes_no_datagrams(server, host):
     """Nor does it take STUN requests, which come from many ports."""
     one = server({"stun_listen_addr":
-                  f"{host}:{free_port(socket.SOCK_DGRAM)}"})
+                  f"{host}:{transport.free_port(socket.SOCK_DGRAM)}"})
     one.stun_addr = ("127.0.0.1", one.stun_addr[1])
 
     def ask():
@@ -268,7 +262,7 @@ def test_check_names_who_else_has_the_port(server):
 
 def test_stun_address_narrows_and_widens(server):
     """One port, from every address to one of them and back."""
-    port = free_port(socket.SOCK_DGRAM)
+    port = transport.free_port(socket.SOCK_DGRAM)
     one = server({"stun_listen_addr": f":{port}"})
     for addr in (f"127.0.0.1:{port}", f"127.0.0.2:{port}", f":{port}"):
         one.write_conf({"stun_listen_addr": addr})

@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from kit import clock, daemon, proc
+from kit import clock, daemon, proc, transport
 from kit.clock import wait_until
 
 ROUND = {"home": "page"}
@@ -145,9 +145,7 @@ def test_new_sockets_serve_when_all_are_ready(server):
 def test_a_new_listener_of_a_worker_that_is_ready(server):
     """The rest has not answered yet: nobody serves the new port."""
     one = server()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        addr = probe.getsockname()
+    addr = ("127.0.0.1", transport.free_port(socket.SOCK_DGRAM))
     with in_round(one, {"stun_listen_addr": "%s:%d" % addr}):
         assert bound(addr) == 0
     one.wait_log("configuration reloaded")

@@ -8,6 +8,7 @@ segment.
 """
 
 import _ssl
+import random
 import select
 import socket
 import ssl
@@ -43,6 +44,19 @@ def tls_context(version=None, alpn=None):
     if alpn is not None:
         ctx.set_alpn_protocols(alpn)
     return ctx
+
+
+def free_port(kind):
+    """A port of 127.0.0.1 that is free, and that no other test is given
+    by chance: it lies below those that the kernel hands out itself."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket(socket.AF_INET, kind) as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Plain:
