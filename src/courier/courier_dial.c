@@ -5,8 +5,10 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "courier/courier.h"
+#include "proto/mesh_target.h"
 
 static void
 on_dialled(void *owner, ion_call_result_t *result)
@@ -32,6 +34,24 @@ on_dialled(void *owner, ion_call_result_t *result)
     c->p->reply(c->p, ref, &answer);
 }
 
+/* A worker that was taken over must not look around in a network by us. */
+static bool
+is_configured(const courier_t *c, const ion_ask_t *ask)
+{
+    const ion_strings_t *targets =
+        &ion_cycle_settings(c->p->cycle)->derp_mesh_with;
+    for (size_t i = 0; i < targets->n; i++) {
+        ion_mesh_target_t target;
+        if (ion_mesh_target_parse(ion_str_from(targets->v[i]), &target, NULL) ==
+                ION_OK &&
+            target.port == ask->port && strcasecmp(target.dial, ask->host) == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 courier_dial(courier_t *c, uint64_t ref, const ion_ask_t *ask)
 {
@@ -40,7 +60,13 @@ courier_dial(courier_t *c, uint64_t ref, const ion_ask_t *ask)
         .port = ask->port,
         .timeout_ms = ask->timeout_ms,
         .done = on_dialled };
-    ion_err_t rc = courier_waiter_new(c, ref, &w);
+    ion_err_t rc;
+    if (!is_configured(c, ask)) {
+        courier_answer(
+            c, ref, ION_DENIED, "derp.mesh_with does not name that relay");
+        return;
+    }
+    rc = courier_waiter_new(c, ref, &w);
     if (rc == ION_OK) {
         (void)snprintf(w->host, sizeof(w->host), "%s", ask->host); /* fits */
         w->port = ask->port;
