@@ -3,12 +3,12 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
- * The input is a program for four clients: connect, log in, send frames,
- * bursts and pieces of frames, read, let time pass, close; and for the relay:
- * a reload, a worker that drains or dies. Properties: what a client reads is
- * always a whole frame that a server may send; a dead worker is retired; and
- * when all have gone, no connection, no block, no interest and no directory
- * entry is left.
+ * The input is a program for four clients: connect, log in, also with the
+ * mesh key, send frames, bursts and pieces of frames, read, let time pass,
+ * close; and for the relay: a reload, a worker that drains or dies.
+ * Properties: what a client reads is always a whole frame that a server may
+ * send it; a dead worker is retired; and when all have gone, no connection,
+ * no block, no interest, no watcher and no directory entry is left.
  */
 #include <stdint.h>
 #include <string.h>
@@ -21,6 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define CLIENTS    4
 #define WORKERS    2
 #define MAX_PIECES 16
+#define MESH_BYTE  0x42
+#define MESH_HEX   "42424242424242424242424242424242"
 #define MAX_BURST  40
 #define FEW_TURNS  2 /* enough to act; to be quiet takes the rig's own number */
 
@@ -30,6 +32,7 @@ typedef struct program {
     derp_rig_client_t client[CLIENTS];
     bool is_open[CLIENTS];
     bool has_greeting[CLIENTS]; /* HTTP bytes stand before the frames */
+    bool is_mesh[CLIENTS];      /* has sent a login with the mesh key */
     size_t worker[CLIENTS];     /* that serves it */
     size_t away;                /* worker that drains or is dead, or WORKERS */
     bool is_reloaded;
@@ -38,7 +41,7 @@ typedef struct program {
 static derp_rig_t rig; /* kept from input to input */
 static bool has_rig;
 static unsigned quiet_turns; /* the rig's own number */
-static uint8_t scratch[DERP_MAX_SEND + 64];
+static uint8_t scratch[DERP_MAX_FORWARD + 64];
 
 static uint32_t
 take(program_t *g)
@@ -51,7 +54,7 @@ take(program_t *g)
 }
 
 static void
-check_frame(const derp_rig_frame_t *f)
+check_frame(const derp_rig_frame_t *f, bool is_mesh)
 {
     switch (f->type) {
     case DERP_FRAME_SERVER_KEY:
@@ -69,8 +72,15 @@ check_frame(const derp_rig_frame_t *f)
     case DERP_FRAME_PEER_GONE:
         ION_ASSERT(f->len == DERP_KEY_LEN + 1 && f->p[DERP_KEY_LEN] <= 1);
         break;
+    case DERP_FRAME_PEER_PRESENT:
+        ION_ASSERT(is_mesh && f->len == 51);
+        ION_ASSERT(f->p[50] >= DERP_PRESENT_REGULAR && f->p[50] < 16);
+        break;
     case DERP_FRAME_PONG:
         ION_ASSERT(f->len == DERP_PING_LEN);
+        break;
+    case DERP_FRAME_HEALTH:
+        ION_ASSERT(f->len <= 256);
         break;
     default:
         ION_UNREACHABLE();
@@ -87,7 +97,7 @@ read_all(program_t *g, size_t i)
         return;
     }
     while (derp_rig_next(c, &f)) {
-        check_frame(&f);
+        check_frame(&f, g->is_mesh[i]);
     }
 }
 
@@ -120,6 +130,7 @@ connect_client(program_t *g, size_t i)
     g->worker[i] = worker;
     g->is_open[i] = true;
     g->has_greeting[i] = opts.is_normal_start;
+    g->is_mesh[i] = false;
 }
 
 /* Bytes in pieces whose length the program gives; the last may be cut. */
@@ -157,9 +168,13 @@ send_login(program_t *g, size_t i)
         "{\"version\":2,\"IsProber\":true}",
         "{}",
         "[]",
+        "{\"meshKey\":\"" MESH_HEX MESH_HEX "\"}",
     };
-    size_t n = derp_rig_client_info(&g->client[i],
-        texts[take(g) % ION_ARRAY_LEN(texts)], scratch, sizeof(scratch));
+    size_t which = take(g) % ION_ARRAY_LEN(texts);
+    size_t n = derp_rig_client_info(
+        &g->client[i], texts[which], scratch, sizeof(scratch));
+
+    g->is_mesh[i] = g->is_mesh[i] || which == 4;
 
     send_pieces(g, i, scratch, n);
 }
@@ -183,11 +198,47 @@ send_packet(program_t *g, size_t i)
     send_pieces(g, i, scratch, DERP_RECV_HEADER + n);
 }
 
+/* What only members may send, with keys of the clients in it. */
+static void
+send_mesh_frame(program_t *g, size_t i, uint32_t type)
+{
+    static const uint8_t types[] = { DERP_FRAME_WATCH_CONNS,
+        DERP_FRAME_CLOSE_PEER, DERP_FRAME_FORWARD_PACKET,
+        DERP_FRAME_FORWARD_PACKET };
+    static const size_t keys[] = { 0, 1, 2, 2 };
+    uint32_t how = take(g);
+    size_t which = type % 4;
+    size_t n = which < 2 ? 0 : (size_t)take(g) * (which == 2 ? 1 : 257);
+    uint8_t *p = scratch + DERP_HEADER_LEN;
+    ion_secret_key_t secret;
+    ion_key_t key;
+
+    for (size_t k = 0; k < keys[which]; k++) {
+        derp_rig_keys((how >> (2 * k)) % 4, &secret, &key);
+        memcpy(p, key.b, sizeof(key.b));
+        p += sizeof(key.b);
+    }
+    n = ION_MIN(n, (size_t)DERP_MAX_PACKET);
+    if (n >= DERP_DISCO_MIN && (how & 64) != 0) {
+        derp_rig_disco(p, n);
+    }
+    p += n;
+    derp_header_put(
+        scratch, DERP_FRAME_PING, (uint32_t)(p - scratch) - DERP_HEADER_LEN);
+    scratch[0] = types[which];
+    send_pieces(g, i, scratch, (size_t)(p - scratch));
+}
+
 static void
 send_frame(program_t *g, size_t i)
 {
     uint32_t type = take(g);
     uint32_t len = take(g) * (type >= 128 ? 250 : 1);
+
+    if ((type & 64) != 0) {
+        send_mesh_frame(g, i, type);
+        return;
+    }
 
     derp_header_put(scratch, DERP_FRAME_PING, len);
     scratch[0] = type & 31;
@@ -354,6 +405,7 @@ check_empty(void)
         ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_CONNECTIONS) == 0);
         ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_HOME) == 0);
         ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_NOT_IDEAL) == 0);
+        ION_ASSERT(derp_rig_stat(&rig, DERP_STAT_WATCHERS) == 0);
     }
     ION_ASSERT(!ion_dir_next(rig.master, &pos, &row));
     for (size_t i = 0; i < rig.count; i++) {
@@ -365,6 +417,7 @@ check_empty(void)
         ION_ASSERT(w->session_count == 0);
         ION_ASSERT(derp_pool_used(w->pool) == 0);
         ION_ASSERT(derp_interests_count(w->interests) == 0);
+        ION_ASSERT(w->watch == NULL);
     }
 }
 
@@ -373,6 +426,7 @@ start_rig(void)
 {
     if (!has_rig) {
         derp_rig_init(&rig, WORKERS, NULL);
+        derp_rig_mesh_key(&rig, MESH_BYTE);
         quiet_turns = rig.quiet_turns;
         has_rig = true;
     }
