@@ -6,11 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "cli/cli_int.h"
 #include "cli/cli_print.h"
 
 enum {
-    NEAR_MAX = 64, /* longer words are near to nothing */
+    NAME_MAX_LEN = 64, /* bytes of a command's words */
 };
 
 #define ASKS CLI_TAKES_DAEMON
@@ -96,7 +97,7 @@ help_group(const char *group)
 int
 cli_help(int n, char **words)
 {
-    char name[NEAR_MAX];
+    char name[NAME_MAX_LEN];
     size_t len;
 
     if (n == 0) {
@@ -117,37 +118,10 @@ cli_help(int n, char **words)
     return cli_unknown(name);
 }
 
-/* how many single changes make b of a, also swaps of neighbours */
 static size_t
 distance(const char *a, const char *b)
 {
-    size_t d[3][NEAR_MAX + 1] = { { 0 } };
-    size_t la = strlen(a);
-    size_t lb = strlen(b);
-
-    if (la >= NEAR_MAX || lb >= NEAR_MAX) {
-        return NEAR_MAX;
-    }
-    for (size_t j = 0; j <= lb; j++) {
-        d[0][j] = j;
-    }
-    for (size_t i = 1; i <= la; i++) {
-        size_t *row = d[i % 3];
-        const size_t *above = d[(i + 2) % 3];
-        const size_t *two = d[(i + 1) % 3];
-
-        row[0] = i;
-        for (size_t j = 1; j <= lb; j++) {
-            size_t change = above[j - 1] + (a[i - 1] != b[j - 1]);
-
-            row[j] = ION_MIN(ION_MIN(above[j] + 1, row[j - 1] + 1), change);
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-            {
-                row[j] = ION_MIN(row[j], two[j - 2] + 1);
-            }
-        }
-    }
-    return d[la % 3][lb];
+    return ion_near_distance(ion_str_from(a), ion_str_from(b));
 }
 
 int

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/near.h"
 #include "core/conf_int.h"
-
-#define WORD_MAX 48 /* longest path or key that is compared */
 
 typedef struct {
     conf_loader_t *loader;
@@ -24,36 +23,6 @@ typedef struct {
     char nearest[CONF_PATH_MAX];
     size_t nearest_distance;
 } query_t;
-
-static size_t
-edit_distance(const char *a, const char *b)
-{
-    size_t n = strlen(a);
-    size_t m = strlen(b);
-    unsigned char row[WORD_MAX + 1];
-
-    if (n > WORD_MAX || m > WORD_MAX) {
-        return WORD_MAX;
-    }
-    for (size_t j = 0; j <= m; j++) {
-        row[j] = (unsigned char)j;
-    }
-    for (size_t i = 1; i <= n; i++) {
-        unsigned char diagonal = row[0];
-
-        row[0] = (unsigned char)i;
-        for (size_t j = 1; j <= m; j++) {
-            unsigned char above = row[j];
-            unsigned best = diagonal + (a[i - 1] != b[j - 1] ? 1u : 0u);
-
-            best = ION_MIN(best, above + 1u);
-            best = ION_MIN(best, row[j - 1] + 1u);
-            row[j] = (unsigned char)best;
-            diagonal = above;
-        }
-    }
-    return row[m];
-}
 
 static const char *
 leaf_of(const char *path)
@@ -105,7 +74,7 @@ look_near(void *arg, const ion_directive_t *d)
         if (end != name) {
             *end = '\0';
         }
-        distance = edit_distance(q->path, name);
+        distance = ion_near_distance(ion_str_from(q->path), ion_str_from(name));
         if (distance < q->nearest_distance) {
             q->nearest_distance = distance;
             (void)snprintf(q->nearest, sizeof(q->nearest), "%s", name);
@@ -132,7 +101,7 @@ report_unknown(query_t *q, const ion_doc_node_t *node)
             "one more unknown key");
         return;
     }
-    q->nearest_distance = WORD_MAX;
+    q->nearest_distance = ION_NEAR_MAX;
     walk(q, look_near);
     if (memchr(node->key.p, '.', node->key.len) != NULL) {
         conf_note_at(l, conf_key_place(q->doc, node), true, q->path,
