@@ -1,10 +1,11 @@
 /*
- * json.c -- a strict JSON reader with positions.
+ * json.c -- a strict JSON reader with positions, and HuJSON.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * Recursive descent; the depth is bounded by the caller and by
- * ION_DOC_DEPTH_MAX, so is the stack.
+ * ION_DOC_DEPTH_MAX, so is the stack. HuJSON differs in two places: what may
+ * stand between tokens, and a comma before a closing bracket.
  */
 
 #include "doc/json.h"
@@ -23,6 +24,9 @@ typedef struct {
     unsigned column; /* of p, 1-based */
     unsigned depth;
     unsigned max_depth;
+    bool is_hujson;
+    unsigned open_line; /* where a comment begins that does not end; 0 = none */
+    unsigned open_column;
 } reader_t;
 
 static ion_err_t read_value(reader_t *r, ion_doc_node_t *node);
@@ -38,6 +42,11 @@ refuse(reader_t *r, const char *what)
 static ion_err_t
 unexpected(reader_t *r, const char *wanted)
 {
+    if (r->p == r->end && r->open_line != 0) {
+        ion_doc_error_set(r->err, r->open_line, r->open_column,
+            "this comment does not end, \"*/\" is missing");
+        return ION_MALF;
+    }
     if (r->p == r->end) {
         ion_doc_error_set(r->err, r->line, r->column,
             "the text ends where %s should be", wanted);
@@ -77,19 +86,71 @@ take(reader_t *r, char c)
     return true;
 }
 
+/* One character of a comment; false at the end and at what is no UTF-8. */
+static bool
+skip_character(reader_t *r)
+{
+    uint32_t cp;
+    size_t n = ion_utf8_decode(r->p, (size_t)(r->end - r->p), &cp);
+    if (n == 0) {
+        return false;
+    }
+    r->p += n;
+    r->column++;
+    if (cp == '\n') {
+        r->line++;
+        r->column = 1;
+    }
+    return true;
+}
+
+/*
+ * Moves over the comment at p, if there is one that may be there. One that
+ * cannot be read to its end leaves p there, where nothing else fits.
+ */
+static bool
+skip_comment(reader_t *r)
+{
+    ion_str_t rest = { r->p, (size_t)(r->end - r->p) };
+    if (r->is_hujson && ion_str_has_prefix(rest, ION_STR("//"))) {
+        while (!looking_at(r, '\n') && skip_character(r)) {
+        }
+        return true;
+    }
+    if (!r->is_hujson || !ion_str_has_prefix(rest, ION_STR("/*"))) {
+        return false;
+    }
+
+    r->open_line = r->line;
+    r->open_column = r->column;
+    r->p += 2;
+    r->column += 2;
+    while (!looking_at(r, '*') || r->end - r->p < 2 || r->p[1] != '/') {
+        if (!skip_character(r)) {
+            return false;
+        }
+    }
+    r->p += 2;
+    r->column += 2;
+    r->open_line = 0;
+    return true;
+}
+
+static bool
+is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* White space, and comments where they may be. */
 static void
 skip_blanks(reader_t *r)
 {
-    for (; r->p < r->end; r->p++) {
-        if (*r->p == '\n') {
-            r->line++;
-            r->column = 1;
-        } else if (*r->p == ' ' || *r->p == '\t' || *r->p == '\r') {
-            r->column++;
-        } else {
-            return;
+    do {
+        while (r->p < r->end && is_blank(*r->p)) {
+            (void)skip_character(r);
         }
-    }
+    } while (skip_comment(r));
 }
 
 static bool
@@ -344,6 +405,17 @@ read_child(reader_t *r, ion_doc_node_t *parent)
     return rc;
 }
 
+/* Behind a comma: HuJSON lets the list or map end all the same. */
+static bool
+ends_here(reader_t *r, char close)
+{
+    if (!r->is_hujson) {
+        return false;
+    }
+    skip_blanks(r);
+    return looking_at(r, close);
+}
+
 static ion_err_t
 read_container(reader_t *r, ion_doc_node_t *node, char close)
 {
@@ -357,13 +429,13 @@ read_container(reader_t *r, ion_doc_node_t *node, char close)
     r->column++;
     skip_blanks(r);
 
-    if (!looking_at(r, close)) {
-        do {
-            ion_err_t rc = read_child(r, node);
-            if (rc != ION_OK) {
-                return rc;
-            }
-        } while (take(r, ','));
+    bool more = !looking_at(r, close);
+    while (more) {
+        ion_err_t rc = read_child(r, node);
+        if (rc != ION_OK) {
+            return rc;
+        }
+        more = take(r, ',') && !ends_here(r, close);
     }
     if (!take(r, close)) {
         return unexpected(
@@ -419,18 +491,18 @@ read_document(reader_t *r, ion_doc_node_t **root)
         return rc;
     }
     skip_blanks(r);
-    if (r->p != r->end) {
+    if (r->p != r->end || r->open_line != 0) {
         return unexpected(r, "the end");
     }
     *root = node;
     return ION_OK;
 }
 
-ion_err_t
-ion_json_parse(ion_arena_t *arena, ion_str_t text,
-    const ion_json_limits_t *limits, ion_doc_node_t **root,
-    ion_doc_error_t *err)
+static ion_err_t
+parse(reader_t *r, ion_str_t text, const ion_json_limits_t *limits,
+    ion_doc_node_t **root)
 {
+    ion_doc_error_t *err = r->err;
     unsigned max_depth = limits == NULL ? 0 : limits->max_depth;
     size_t max_bytes = limits == NULL ? 0 : limits->max_bytes;
     if (err != NULL) {
@@ -446,14 +518,28 @@ ion_json_parse(ion_arena_t *arena, ion_str_t text,
     }
 
     const char *start = text.p == NULL ? "" : text.p;
-    reader_t r = {
-        .arena = arena,
-        .err = err,
-        .p = start,
-        .end = start + text.len,
-        .line = 1,
-        .column = 1,
-        .max_depth = max_depth,
-    };
-    return read_document(&r, root);
+    r->p = start;
+    r->end = start + text.len;
+    r->line = 1;
+    r->column = 1;
+    r->max_depth = max_depth;
+    return read_document(r, root);
+}
+
+ion_err_t
+ion_json_parse(ion_arena_t *arena, ion_str_t text,
+    const ion_json_limits_t *limits, ion_doc_node_t **root,
+    ion_doc_error_t *err)
+{
+    reader_t r = { .arena = arena, .err = err };
+    return parse(&r, text, limits, root);
+}
+
+ion_err_t
+ion_hujson_parse(ion_arena_t *arena, ion_str_t text,
+    const ion_json_limits_t *limits, ion_doc_node_t **root,
+    ion_doc_error_t *err)
+{
+    reader_t r = { .arena = arena, .err = err, .is_hujson = true };
+    return parse(&r, text, limits, root);
 }

@@ -1,5 +1,5 @@
 /*
- * json.h -- JSON text to a document tree.
+ * json.h -- JSON and HuJSON text to a document tree.
  *
  * SPDX-License-Identifier: BSD-2-Clause
  *
@@ -29,6 +29,20 @@ typedef struct ion_json_limits {
  *         too deep, or larger than the arena allows, also in *err | ION_NOMEM.
  */
 ION_NODISCARD ion_err_t ion_json_parse(ion_arena_t *arena, ion_str_t text,
+    const ion_json_limits_t *limits, ion_doc_node_t **root,
+    ion_doc_error_t *err);
+
+/*
+ * ion_hujson_parse -- the same, and HuJSON: line comments from two slashes on,
+ * block comments, and a comma behind the last member or item.
+ *
+ * Shape:  every JSON text gives the tree that ion_json_parse gives. Comments
+ *         may stand where white space may; they are UTF-8 too, and are not
+ *         kept. Block comments do not nest.
+ * Owns:   as ion_json_parse.
+ * Errors: as ion_json_parse.
+ */
+ION_NODISCARD ion_err_t ion_hujson_parse(ion_arena_t *arena, ion_str_t text,
     const ion_json_limits_t *limits, ion_doc_node_t **root,
     ion_doc_error_t *err);
 
