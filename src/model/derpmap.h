@@ -20,6 +20,8 @@
 #define ION_DERPMAP_ID_MAX      65535
 #define ION_DERPMAP_TEXT_MAX    255 /* bytes of a code or a name */
 #define ION_DERPMAP_REGIONS_MAX 1024
+#define ION_DERPMAP_NODES_MAX   64   /* in a region */
+#define ION_DERPMAP_NODES_TOTAL 4096 /* in a map */
 
 /* STUNPort: there is no STUN server at this node. */
 #define ION_DERPMAP_NO_STUN (-1)
@@ -41,6 +43,8 @@ typedef struct ion_derpnode {
 
 typedef struct ion_derpregion {
     int id;
+    bool is_removed; /* null in a source: earlier sources' region goes; the
+                        other fields are not set. No map to clients has it */
     ion_str_t code;
     ion_str_t name;
     double latitude; /* degrees; 0 = unknown */

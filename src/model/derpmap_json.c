@@ -13,7 +13,7 @@
 
 #include "base/assert.h"
 #include "doc/emit.h"
-#include "model/derpmap.h"
+#include "model/derpmap_fields.h"
 
 #define ID_TEXT_MAX 12
 
@@ -37,50 +37,27 @@ set_numbered(numbered_t *n, int id, size_t index)
 }
 
 static void
-put_str(ion_jw_t *w, const char *key, ion_str_t v)
+put_field(ion_jw_t *w, const ion_derpfield_t *f, const void *of)
 {
-    ion_jw_key(w, key);
-    ion_jw_str(w, v);
-}
-
-static void
-put_str_if_set(ion_jw_t *w, const char *key, ion_str_t v)
-{
-    if (v.len > 0) {
-        put_str(w, key, v);
+    if (!f->is_required && !ion_derpfield_is_set(f, of)) {
+        return;
     }
-}
-
-static void
-put_int(ion_jw_t *w, const char *key, int v)
-{
-    ion_jw_key(w, key);
-    ion_jw_i64(w, v);
-}
-
-static void
-put_int_if_set(ion_jw_t *w, const char *key, int v)
-{
-    if (v != 0) {
-        put_int(w, key, v);
-    }
-}
-
-static void
-put_f64_if_set(ion_jw_t *w, const char *key, double v)
-{
-    if (v != 0) {
-        ion_jw_key(w, key);
-        ion_jw_f64(w, v);
-    }
-}
-
-static void
-put_true_if_set(ion_jw_t *w, const char *key, bool v)
-{
-    if (v) {
-        ion_jw_key(w, key);
-        ion_jw_bool(w, true);
+    ion_jw_key(w, f->name);
+    switch (f->type) {
+    case ION_DERPFIELD_INT:
+        ion_jw_i64(w, ion_derpfield_int(f, of));
+        break;
+    case ION_DERPFIELD_BOOL:
+        ion_jw_bool(w, ion_derpfield_bool(f, of));
+        break;
+    case ION_DERPFIELD_F64:
+        ion_jw_f64(w, ion_derpfield_f64(f, of));
+        break;
+    case ION_DERPFIELD_STR:
+        ion_jw_str(w, ion_derpfield_str(f, of));
+        break;
+    case ION_DERPFIELD_NESTED: /* the caller writes the value */
+        break;
     }
 }
 
@@ -88,34 +65,25 @@ static void
 put_node(ion_jw_t *w, const ion_derpnode_t *n)
 {
     ion_jw_object_begin(w);
-    put_str(w, "Name", n->name);
-    put_int(w, "RegionID", n->region_id);
-    put_str(w, "HostName", n->host_name);
-    put_str_if_set(w, "CertName", n->cert_name);
-    put_str_if_set(w, "IPv4", n->ipv4);
-    put_str_if_set(w, "IPv6", n->ipv6);
-    put_int_if_set(w, "STUNPort", n->stun_port);
-    put_true_if_set(w, "STUNOnly", n->stun_only);
-    put_int_if_set(w, "DERPPort", n->derp_port);
-    put_true_if_set(w, "InsecureForTests", n->insecure_for_tests);
-    put_str_if_set(w, "STUNTestIP", n->stun_test_ip);
-    put_true_if_set(w, "CanPort80", n->can_port80);
+    for (const ion_derpfield_t *f = ion_derpnode_fields; f->name != NULL; f++) {
+        put_field(w, f, n);
+    }
     ion_jw_object_end(w);
 }
 
 static void
 put_region(ion_jw_t *w, const ion_derpregion_t *r)
 {
+    if (r->is_removed) {
+        ion_jw_null(w);
+        return;
+    }
     ion_jw_object_begin(w);
-    put_int(w, "RegionID", r->id);
-    put_str(w, "RegionCode", r->code);
-    put_str(w, "RegionName", r->name);
-    put_f64_if_set(w, "Latitude", r->latitude);
-    put_f64_if_set(w, "Longitude", r->longitude);
-    put_true_if_set(w, "Avoid", r->avoid);
-    put_true_if_set(w, "NoMeasureNoHome", r->no_measure_no_home);
-    ion_jw_key(w, "Nodes");
-    ion_jw_array_begin(w);
+    for (const ion_derpfield_t *f = ion_derpregion_fields; f->name != NULL; f++)
+    {
+        put_field(w, f, r);
+    }
+    ion_jw_array_begin(w); /* the table ends in Nodes */
     for (size_t i = 0; i < r->node_count; i++) {
         put_node(w, &r->nodes[i]);
     }
@@ -177,7 +145,7 @@ put_map(ion_jw_t *w, const ion_derpmap_t *map, bool by_text)
     ion_jw_object_begin(w);
     put_scores(w, map, by_text);
     put_regions(w, map, by_text);
-    put_true_if_set(w, "omitDefaultRegions", map->omit_default_regions);
+    put_field(w, &ion_derpmap_fields[ION_DERPMAP_OMIT_DEFAULT], map);
     ion_jw_object_end(w);
 }
 

@@ -8,72 +8,76 @@
  * omitdefaultregions) shows only where it is set.
  */
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "doc/emit.h"
-#include "model/derpmap.h"
+#include "model/derpmap_fields.h"
 
+#define NAME_MAX 32 /* of a field, with the NUL */
+
+/* Keys are the names in lower case. */
 static void
-put_str(ion_yw_t *w, const char *key, ion_str_t v)
+put_key(ion_yw_t *w, const ion_derpfield_t *f)
 {
+    char key[NAME_MAX];
+    size_t n = strlen(f->name);
+    ION_ASSERT(n < sizeof(key));
+    for (size_t i = 0; i <= n; i++) {
+        char c = f->name[i];
+        key[i] = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    }
     ion_yw_key(w, key);
-    ion_yw_str(w, v);
 }
 
 static void
-put_int(ion_yw_t *w, const char *key, int v)
+put_field(ion_yw_t *w, const ion_derpfield_t *f, const void *of)
 {
-    ion_yw_key(w, key);
-    ion_yw_i64(w, v);
-}
-
-static void
-put_f64(ion_yw_t *w, const char *key, double v)
-{
-    ion_yw_key(w, key);
-    ion_yw_f64(w, v);
-}
-
-static void
-put_bool(ion_yw_t *w, const char *key, bool v)
-{
-    ion_yw_key(w, key);
-    ion_yw_bool(w, v);
+    if (f->is_late && !ion_derpfield_is_set(f, of)) {
+        return;
+    }
+    put_key(w, f);
+    switch (f->type) {
+    case ION_DERPFIELD_INT:
+        ion_yw_i64(w, ion_derpfield_int(f, of));
+        break;
+    case ION_DERPFIELD_BOOL:
+        ion_yw_bool(w, ion_derpfield_bool(f, of));
+        break;
+    case ION_DERPFIELD_F64:
+        ion_yw_f64(w, ion_derpfield_f64(f, of));
+        break;
+    case ION_DERPFIELD_STR:
+        ion_yw_str(w, ion_derpfield_str(f, of));
+        break;
+    case ION_DERPFIELD_NESTED: /* the caller writes the value */
+        break;
+    }
 }
 
 static void
 put_node(ion_yw_t *w, const ion_derpnode_t *n)
 {
     ion_yw_map_begin(w);
-    put_str(w, "name", n->name);
-    put_int(w, "regionid", n->region_id);
-    put_str(w, "hostname", n->host_name);
-    put_str(w, "certname", n->cert_name);
-    put_str(w, "ipv4", n->ipv4);
-    put_str(w, "ipv6", n->ipv6);
-    put_int(w, "stunport", n->stun_port);
-    put_bool(w, "stunonly", n->stun_only);
-    put_int(w, "derpport", n->derp_port);
-    put_bool(w, "insecurefortests", n->insecure_for_tests);
-    put_str(w, "stuntestip", n->stun_test_ip);
-    put_bool(w, "canport80", n->can_port80);
+    for (const ion_derpfield_t *f = ion_derpnode_fields; f->name != NULL; f++) {
+        put_field(w, f, n);
+    }
     ion_yw_map_end(w);
 }
 
 static void
 put_region(ion_yw_t *w, const ion_derpregion_t *r)
 {
-    ion_yw_map_begin(w);
-    put_int(w, "regionid", r->id);
-    put_str(w, "regioncode", r->code);
-    put_str(w, "regionname", r->name);
-    put_f64(w, "latitude", r->latitude);
-    put_f64(w, "longitude", r->longitude);
-    put_bool(w, "avoid", r->avoid);
-    if (r->no_measure_no_home) {
-        put_bool(w, "nomeasurenohome", true);
+    if (r->is_removed) {
+        ion_yw_null(w);
+        return;
     }
-    ion_yw_key(w, "nodes");
-    ion_yw_list_begin(w);
+    ion_yw_map_begin(w);
+    for (const ion_derpfield_t *f = ion_derpregion_fields; f->name != NULL; f++)
+    {
+        put_field(w, f, r);
+    }
+    ion_yw_list_begin(w); /* the table ends in Nodes */
     for (size_t i = 0; i < r->node_count; i++) {
         put_node(w, &r->nodes[i]);
     }
@@ -114,8 +118,6 @@ ion_derpmap_write_yaml(const ion_derpmap_t *map, unsigned form, ion_sb_t *sb)
         put_region(&w, &map->regions[i]);
     }
     ion_yw_map_end(&w);
-    if (map->omit_default_regions) {
-        put_bool(&w, "omitdefaultregions", true);
-    }
+    put_field(&w, &ion_derpmap_fields[ION_DERPMAP_OMIT_DEFAULT], map);
     ion_yw_map_end(&w);
 }
