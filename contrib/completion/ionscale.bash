@@ -35,6 +35,10 @@ _ionscale()
         return
         ;;
     esac
+    if [[ $current != -* && ${#typed[@]} -eq 2 && ${typed[0]} == derpmap ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        return
+    fi
     if [[ $current == -* && ${#typed[@]} -gt 0 ]]; then
         names=$(_ionscale_flags "$program" "${typed[@]}")
     elif [ ${#typed[@]} -eq 0 ]; then

@@ -286,7 +286,10 @@ cli_parse_flags(
         }
         opts->target = argv[optind++];
     }
-    if (optind < argc && !opts->is_help) {
+    if ((cmd->takes & CLI_TAKES_FILES) != 0) {
+        opts->files = argv + optind;
+        opts->file_count = (size_t)(argc - optind);
+    } else if (optind < argc && !opts->is_help) {
         (void)cli_error("\"%s\" takes no %s: %s", cmd->name,
             opts->target != NULL ? "second argument" : "argument",
             argv[optind]);

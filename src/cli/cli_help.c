@@ -37,6 +37,12 @@ const cli_command_t cli_commands[] = {
         CLI_TAKES_PROBE | CLI_TAKES_JSON, cli_run_derp_probe },
     { "system get-derp-map", "Print the DERP map of this instance",
         ASKS | CLI_TAKES_JSON, cli_run_get_derp_map },
+    { "derpmap lint", "Check DERP map files; no daemon is asked",
+        CLI_TAKES_FILES | CLI_TAKES_JSON, cli_run_derpmap_lint },
+    { "derpmap diff", "Compare two DERP map files as clients would",
+        CLI_TAKES_FILES | CLI_TAKES_JSON, cli_run_derpmap_diff },
+    { "derpmap convert", "Print a DERP map file as YAML or JSON",
+        CLI_TAKES_FILES | CLI_TAKES_JSON, cli_run_derpmap_convert },
     { "reload", "Read the configuration again; no session is lost", ASKS,
         cli_run_reload },
     { "reopen", "Open the log file again", ASKS, cli_run_reopen },
@@ -80,8 +86,11 @@ help_all(void)
 int
 cli_help_command(const cli_command_t *cmd)
 {
+    const char *args =
+        (cmd->takes & CLI_TAKES_FILES) != 0 ? " FILE..." : cli_argument(cmd);
+
     (void)printf("%s.\n\nUsage: ionscale %s%s [flags]\n\nFlags:\n", cmd->help,
-        cmd->name, cli_argument(cmd) != NULL ? cli_argument(cmd) : "");
+        cmd->name, args != NULL ? args : "");
     cli_print_flags(cmd);
     return cli_finish();
 }

@@ -24,7 +24,11 @@ enum {
     CLI_TAKES_INTERVAL = 1 << 7,
     CLI_TAKES_ONCE = 1 << 8,   /* one round of what goes on else */
     CLI_TAKES_SCREEN = 1 << 9, /* what a screen shows */
+    CLI_TAKES_FILES = 1 << 5,  /* files; a wrong call exits with CLI_USAGE */
 };
+
+/* Exit status of commands that tell a wrong call from a bad file. */
+enum { CLI_USAGE = 2 };
 
 typedef struct cli_opts {
     const char *socket; /* --socket, or --addr unix:PATH; NULL = search */
@@ -39,8 +43,10 @@ typedef struct cli_opts {
     bool is_plain;
     const char *interval; /* a duration; NULL = the command's own */
     bool is_once;
-    const char *sort; /* NULL = bytes */
-    const char *rows; /* lines of a screen; NULL = what fits */
+    const char *sort;   /* NULL = bytes */
+    const char *rows;   /* lines of a screen; NULL = what fits */
+    char *const *files; /* borrowed */
+    size_t file_count;
 } cli_opts_t;
 
 typedef struct cli_command {
@@ -99,6 +105,9 @@ int cli_run_derp_kick(const cli_opts_t *opts);
 int cli_run_derp_top(const cli_opts_t *opts);
 int cli_run_derp_traffic(const cli_opts_t *opts);
 int cli_run_stats(const cli_opts_t *opts);
+int cli_run_derpmap_convert(const cli_opts_t *opts);
+int cli_run_derpmap_diff(const cli_opts_t *opts);
+int cli_run_derpmap_lint(const cli_opts_t *opts);
 int cli_run_get_derp_map(const cli_opts_t *opts);
 int cli_run_reload(const cli_opts_t *opts);
 int cli_run_reopen(const cli_opts_t *opts);

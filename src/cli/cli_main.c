@@ -59,7 +59,7 @@ run_command(const cli_command_t *cmd, int argc, char **argv)
     cli_opts_t opts;
 
     if (!cli_parse_flags(cmd, argc, argv, &opts)) {
-        return 1;
+        return (cmd->takes & CLI_TAKES_FILES) != 0 ? CLI_USAGE : 1;
     }
     return opts.is_help ? cli_help_command(cmd) : cmd->run(&opts);
 }
