@@ -178,12 +178,13 @@ function link_rule(target, inputs, libs, options)
 function program_rules(    i)
 {
     compile_rule("modules.c", "", "$(B)")
+    compile_rule("revision.c", "", "$(B)")
     for (i = layers; i >= 1; i--) {
         if (order[i] != "main" && count[order[i]] > 0) {
             all = all " $(B)/lib" order[i] ".a"
         }
     }
-    link_rule("$(B)/ionscale", " $(B)/modules.o $(B)/libmain.a", all, "")
+    link_rule("$(B)/ionscale", " $(B)/modules.o $(B)/revision.o $(B)/libmain.a", all, "")
 }
 
 function test_rules(    i, extra, driver, kinds, libs)
@@ -206,7 +207,7 @@ function test_rules(    i, extra, driver, kinds, libs)
         }
         libs = extra archives(p_layer[i])
         if (p_layer[i] == "main") { # it sees the modules through their array
-            driver = driver " $(B)/modules.o"
+            driver = driver " $(B)/modules.o $(B)/revision.o"
             libs = " $(B)/libmain.a" all
         }
         link_rule(binary(p_path[i]), " " object(p_path[i]) driver, \

@@ -32,3 +32,8 @@ $(B)/configured: $(addprefix $(S)/auto/,configure options probes sources \
 	    $(CONFIGURE_ARGS) --builddir=$(B) >&2
 
 $(B)/Makefile: $(B)/configured ;
+
+# every make looks which revision it is; what did not change is left alone
+.PHONY: look
+$(B)/revision.c: look
+	$(Q)$(S)/auto/revision $(S) $@

@@ -15,6 +15,7 @@
 #include "admin/admin_stats.h"
 #include "admin/admin_status.h"
 #include "base/assert.h"
+#include "core/revision.h"
 
 /* a request that the master works on; its answer frees it. The client may
  * leave meanwhile, and so may the keeper. */
@@ -72,6 +73,10 @@ run_version(admin_client_t *c, const admin_request_t *request)
     ion_jw_object_begin(&w);
     ion_jw_key(&w, "version");
     ion_jw_strz(&w, ION_VERSION_TEXT);
+    if (ion_revision[0] != '\0') {
+        ion_jw_key(&w, "revision");
+        ion_jw_strz(&w, ion_revision);
+    }
     ion_jw_object_end(&w);
     admin_reply_end(&w);
     admin_client_reply_keeper(c, &sb);

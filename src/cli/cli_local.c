@@ -12,6 +12,7 @@
 #include "cli/cli_int.h"
 #include "cli/cli_print.h"
 #include "cli/cli_value.h"
+#include "core/revision.h"
 
 enum {
     KEY_BYTES = 32,
@@ -32,6 +33,24 @@ cli_run_genkey(const cli_opts_t *opts)
     return cli_finish();
 }
 
+/* The blank behind a version is what scripts expect.  A program that was not
+ * made from a clone has no revision. */
+static void
+print_version(ion_str_t version, ion_str_t revision)
+{
+    ion_sb_t line;
+
+    ion_sb_init(&line, 4096);
+    ion_sb_addf(&line, " Version:       %.*s ", ION_STR_ARG(version));
+    cli_print_escaped(ion_sb_str(&line));
+    if (revision.len > 0) {
+        ion_sb_reset(&line);
+        ion_sb_addf(&line, " Git Revision:  %.*s", ION_STR_ARG(revision));
+        cli_print_escaped(ion_sb_str(&line));
+    }
+    ion_sb_fini(&line);
+}
+
 /* succeeds also when the daemon is down: that is part of the answer */
 int
 cli_run_version(const cli_opts_t *opts)
@@ -44,9 +63,9 @@ cli_run_version(const cli_opts_t *opts)
     if (!cli_find_places(opts, &places)) {
         return 1;
     }
-    /* the blank behind a version is what scripts expect */
-    (void)printf(
-        "\nClient:\n Version:       %s \n\nServer:\n", ION_VERSION_TEXT);
+    (void)printf("\nClient:\n");
+    print_version(ION_STR(ION_VERSION_TEXT), ion_str_from(ion_revision));
+    (void)printf("\nServer:\n");
     rc = cli_connect(&places, true, &conn);
     if (rc == ION_OK) {
         (void)printf(" Addr:          unix:");
@@ -55,13 +74,8 @@ cli_run_version(const cli_opts_t *opts)
         cli_close(&conn);
     }
     if (rc == ION_OK) {
-        ion_sb_t line;
-
-        ion_sb_init(&line, 4096);
-        ion_sb_addf(&line, " Version:       %.*s ",
-            ION_STR_ARG(cli_str(reply.result, "version")));
-        cli_print_escaped(ion_sb_str(&line));
-        ion_sb_fini(&line);
+        print_version(cli_str(reply.result, "version"),
+            cli_str(reply.result, "revision"));
     } else {
         (void)printf(" Error:         %s\n",
             rc == ION_NOTFOUND ? "no daemon is there" : ion_strerror(rc));

@@ -14,10 +14,12 @@
 #include "admin/admin_request.h"
 #include "base/assert.h"
 #include "core/module.h"
+#include "core/revision.h"
 #include "proto/admin_frame.h"
 
 /* only here so that the layers below link */
 const ion_module_t *const ion_modules[] = { NULL };
+const char ion_revision[] = "";
 const uint32_t ion_module_count = 0;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -217,6 +217,11 @@ def test_version(server):
     assert re.search(r"Version: {7}\S+", done.stdout)
     assert done.stdout.startswith("\nClient:")
     assert "Server:" in done.stdout
+    # Both are this program: made from one revision, or from no clone.
+    found = re.findall(r"Git Revision:  (\S+)\n", done.stdout)
+    assert len(found) in (0, 2) and len(set(found)) <= 1
+    for revision in found:
+        assert re.fullmatch(r"[0-9a-f]{12,40}(-dirty)?", revision)
     done = run(["version", "--socket", one.path("absent.sock")])
     assert done.returncode == 0
     assert "Error:" in done.stdout

@@ -156,3 +156,39 @@ def test_unit_file(tmp_path):
     ours = [line for line in done.stdout.splitlines()
             if "ionscale" in line]
     assert not ours, "\n".join(ours)
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_revision_of_the_sources(tmp_path):
+    """Of a clone, and of nothing else."""
+    file = tmp_path / "revision.c"
+
+    def revision(tree):
+        subprocess.run([os.path.join(ROOT, "auto", "revision"), str(tree),
+                        str(file)], check=True)
+        return re.search(r'ion_revision\[\] = "(.*)";', file.read_text())[1]
+
+    def git(*args):
+        subprocess.run(
+            ["git", "-C", str(tree), "-c", "user.name=x", "-c",
+             "user.email=x@example.com", *args], check=True,
+            stdout=subprocess.DEVNULL)
+    tree = tmp_path / "tree"
+    inner = tree / "inner"
+    inner.mkdir(parents=True)
+    (tree / "a.c").write_text("int a;\n")
+    assert revision(tree) == ""
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    clean = revision(tree)
+    assert re.fullmatch("[0-9a-f]{12}", clean)
+    before = file.stat().st_mtime_ns
+    assert revision(tree) == clean
+    assert file.stat().st_mtime_ns == before
+    (tree / "new.c").write_text("int b;\n")
+    assert revision(tree) == clean
+    (tree / "a.c").write_text("int c;\n")
+    assert revision(tree) == clean + "-dirty"
+    # Unpacked inside of somebody's repository.
+    assert revision(inner) == ""

@@ -26,6 +26,7 @@
 
 #include "admin/admin_keeper.h"
 #include "core/module.h"
+#include "core/revision.h"
 #include "event/loop.h"
 #include "os/unix_sock.h"
 #include "proto/admin_frame.h"
@@ -50,6 +51,7 @@ static const ion_module_t world_module = {
 const ion_module_t *const ion_modules[] = { &admin_module, &world_module,
     NULL };
 const uint32_t ion_module_count = 2;
+const char ion_revision[] = "abc";
 
 enum {
     WORLD_STATS = 256,

@@ -8,7 +8,8 @@
 #include "unit/admin/admin_world.h"
 
 #define VERSION_REPLY                                                          \
-    "{\"ok\":true,\"result\":{\"version\":\"" ION_VERSION_TEXT "\"}}"
+    "{\"ok\":true,\"result\":{\"version\":\"" ION_VERSION_TEXT                 \
+    "\",\"revision\":\"abc\"}}"
 
 static void
 expect_reply(world_t *w, int fd, uint64_t req, const char *want)

@@ -24,6 +24,7 @@
 
 #include "cli/cli.h"
 #include "core/module.h"
+#include "core/revision.h"
 #include "os/pidfile.h"
 #include "os/unix_sock.h"
 #include "proto/admin_frame.h"
@@ -31,6 +32,7 @@
 /* only here so that the configuration has its tables */
 const ion_module_t *const ion_modules[] = { NULL };
 const uint32_t ion_module_count = 0;
+const char ion_revision[] = "0123456789ab-dirty";
 
 enum {
     ARGS_MAX = 12,
@@ -287,7 +289,9 @@ test_version(void **state)
 {
     static const frame_t script[] = {
         { ADMIN_FRAME_REPLY,
-            "{\"ok\":true,\"result\":{\"version\":\"9\\u001b.9\"}}", 0 },
+            "{\"ok\":true,\"result\":{\"version\":\"9\\u001b.9\","
+            "\"revision\":\"ab\\u001bcd\"}}",
+            0 },
         { 0, NULL, 0 },
     };
 
@@ -295,7 +299,8 @@ test_version(void **state)
     assert_int_equal(run_with("version", REQUEST("version"), script), 0);
     has(out, "\nClient:\n Version:       " ION_VERSION_TEXT " \n");
     has(out, "\nServer:\n Addr:          unix:");
-    has(out, "\n Version:       9\\x1b.9 \n");
+    has(out, "\n Git Revision:  0123456789ab-dirty\n\nServer:\n");
+    has(out, "\n Version:       9\\x1b.9 \n Git Revision:  ab\\x1bcd\n");
     assert_int_equal(run("version --socket /nonexistent/a"), 0);
     has(out, "\n Error:         no daemon is there\n");
 }
