@@ -96,6 +96,23 @@ conf_note(
     }
 }
 
+/* Does a module check the value of this key, which nobody serves yet? */
+static bool
+is_checked_there(
+    const ion_conf_table_t *tables, size_t table_count, const char *name)
+{
+    for (size_t i = 0; i < table_count; i++) {
+        for (const ion_directive_t *d = tables[i].directives;
+             d != NULL && d->name != NULL; d++)
+        {
+            if (d->rule != ION_D_SERVED && strcmp(d->name, name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void
 ion_conf_walk(const ion_conf_table_t *tables, size_t table_count,
     void (*visit)(void *arg, const ion_directive_t *d), void *arg)
@@ -113,7 +130,9 @@ ion_conf_walk(const ion_conf_table_t *tables, size_t table_count,
     }
     for (const ion_directive_t *d = ion_later_directives; d->name != NULL; d++)
     {
-        visit(arg, d);
+        if (!is_checked_there(tables, table_count, d->name)) {
+            visit(arg, d);
+        }
     }
 }
 
@@ -142,10 +161,49 @@ load_value(conf_loader_t *l, const ion_directive_t *d, void *base)
 }
 
 static void
-load_table(conf_loader_t *l, const ion_directive_t *d, void *base)
+check_item(conf_loader_t *l, const ion_directive_t *d, size_t doc,
+    const ion_doc_node_t *node)
 {
-    for (; d != NULL && d->name != NULL; d++) {
-        load_value(l, d, base);
+    conf_place_t at = {
+        .doc = doc, .line = node->line, .column = node->column
+    };
+    ion_errtext_t why = { .msg = "" };
+    const ion_doc_node_t *text =
+        node->kind == ION_DOC_MAP ? ion_doc_iget(node, "url") : node;
+
+    if (text == NULL || text->kind == ION_DOC_MAP ||
+        text->kind == ION_DOC_LIST || text->kind == ION_DOC_NULL)
+    {
+        conf_note_at(l, at, true, d->name,
+            "an element must be text, or a map that has url: with the text");
+        return;
+    }
+    if (node->kind == ION_DOC_MAP) {
+        at = conf_value_place(doc, text);
+    }
+    bool is_error = d->check_item(text->text, &why) != ION_OK;
+    if (is_error || why.msg[0] != '\0') {
+        conf_note_at(l, at, is_error, d->name, "%s", why.msg);
+    }
+}
+
+static void
+check_items(conf_loader_t *l, const ion_directive_t *d, size_t doc,
+    const ion_doc_node_t *node)
+{
+    if (node->kind != ION_DOC_LIST) {
+        check_item(l, d, doc, node);
+        return;
+    }
+    if (node->count > d->max_items) {
+        conf_note_at(l, conf_value_place(doc, node), true, d->name,
+            "has %zu elements, at most %zu are allowed", node->count,
+            d->max_items);
+        return;
+    }
+    ION_DOC_FOREACH(it, node)
+    {
+        check_item(l, d, doc, it);
     }
 }
 
@@ -177,6 +235,9 @@ check_later(conf_loader_t *l, const ion_directive_t *d)
             l, conf_value_place(doc, node), true, d->name, "%s", why.msg);
         return;
     }
+    if (d->check_item != NULL) {
+        check_items(l, d, doc, node);
+    }
     if (d->rule == ION_D_GONE) {
         conf_note_at(l, conf_key_place(doc, node), false, d->name,
             "has no meaning here and is ignored: %s", d->doc);
@@ -185,6 +246,18 @@ check_later(conf_loader_t *l, const ion_directive_t *d)
             refused ? "not served by this version, and ignoring it would be "
                       "unsafe: remove it"
                     : "not served by this version, it is ignored");
+    }
+}
+
+static void
+load_table(conf_loader_t *l, const ion_directive_t *d, void *base)
+{
+    for (; d != NULL && d->name != NULL; d++) {
+        if (d->rule == ION_D_SERVED) {
+            load_value(l, d, base);
+        } else {
+            check_later(l, d);
+        }
     }
 }
 
@@ -257,7 +330,9 @@ load_all(conf_loader_t *l)
     }
     for (const ion_directive_t *d = ion_later_directives; d->name != NULL; d++)
     {
-        check_later(l, d);
+        if (!is_checked_there(conf->tables, conf->table_count, d->name)) {
+            check_later(l, d);
+        }
     }
     if (l->no_memory) {
         return;

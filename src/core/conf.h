@@ -108,7 +108,7 @@ void ion_conf_help(
 
 /*
  * ion_conf_walk -- call visit for every directive known: settings, then the
- * tables in order, then those that a later version serves.
+ * tables in order, then those that a later version serves and no table has.
  */
 void ion_conf_walk(const ion_conf_table_t *tables, size_t table_count,
     void (*visit)(void *arg, const ion_directive_t *d), void *arg);

@@ -7,7 +7,8 @@
  * here where that is safe: such a key is a warning.  It is refused where
  * ignoring it would open the relay to strangers, or serve another certificate
  * than was asked for.  A line moves from here to a module's table when that
- * module serves it.
+ * module serves it.  Where a module's table has a line of the same name that
+ * is not served yet, that one counts: the module checks the value.
  */
 #include "core/settings.h"
 

@@ -21,6 +21,8 @@
 
 #include "base/addr.h"
 #include "base/base.h"
+#include "base/err.h"
+#include "base/str.h"
 
 /* type: what the YAML value looks like -> type of the member it fills */
 typedef enum {
@@ -73,7 +75,13 @@ typedef struct ion_directive {
     bool bare_ns; /* MSEC: a number without a unit counts nanoseconds */
     const ion_conf_word_t *words;
     ion_conf_rule_t rule;
-    const char *doc; /* one or two sentences */
+    /*
+     * LIST that is not served yet: is this element sound? One that is a map
+     * is asked about by its "url". On ION_OK a text in *why is a warning.
+     */
+    ion_err_t (*check_item)(ion_str_t text, ion_errtext_t *why);
+    size_t max_items; /* with check_item: more of them are an error */
+    const char *doc;  /* one or two sentences */
 } ion_directive_t;
 
 /* clang-format off */
