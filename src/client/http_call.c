@@ -315,6 +315,7 @@ start(ion_call_t *call)
         ion_timer_cancel(c->loop, &c->idle);
         return;
     }
+    ion_timer_cancel(c->loop, &call->deadline);
     ion_timer_init(&call->deadline, on_refused_start);
     ion_timer_set(c->loop, &call->deadline, ion_loop_now(c->loop));
 }

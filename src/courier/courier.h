@@ -51,6 +51,7 @@ typedef struct {
     uint8_t family;
     uint8_t ip[16];
     uint8_t key[32];
+    uint8_t generation[8]; /* of the configuration that says who is asked */
 } courier_subject_t;
 
 typedef struct courier courier_t;

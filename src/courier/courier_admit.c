@@ -4,7 +4,8 @@
  * SPDX-License-Identifier: BSD-2-Clause
  *
  * What is remembered is an answer in words, for as long as derp.verify_cache
- * says; never a failure, which may be over the next time.
+ * says; never a failure, which may be over the next time, nor what somebody
+ * says whom a reload has taken out of the configuration meanwhile.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +15,17 @@
 #include "event/loop.h"
 
 static void
-subject_of(const ion_ask_t *ask, courier_subject_t *s)
+set_generation(const courier_t *c, courier_subject_t *s)
+{
+    uint64_t generation = c->p->cycle->generation;
+    memcpy(s->generation, &generation, sizeof(s->generation));
+}
+
+static void
+subject_of(const courier_t *c, const ion_ask_t *ask, courier_subject_t *s)
 {
     memset(s, 0, sizeof(*s));
+    set_generation(c, s);
     s->kind = (uint8_t)ask->kind;
     memcpy(s->key, ask->key, sizeof(s->key));
     if (ask->kind == ION_ASK_ADMIT) {
@@ -42,7 +51,9 @@ remember(courier_question_t *q)
 {
     courier_t *c = q->c;
     uint64_t ms = (uint64_t)ion_cycle_settings(c->p->cycle)->verify_cache_ms;
-    if (ms == 0) {
+    courier_subject_t now = q->subject;
+    set_generation(c, &now);
+    if (ms == 0 || memcmp(&now, &q->subject, sizeof(now)) != 0) {
         free_question(q);
         return;
     }
@@ -127,7 +138,7 @@ courier_admit(courier_t *c, uint64_t ref, const ion_ask_t *ask)
     courier_question_t *q;
     courier_waiter_t *w = NULL;
     ion_err_t rc = ION_OK;
-    subject_of(ask, &subject);
+    subject_of(c, ask, &subject);
     q = ion_map_get(c->questions, &subject);
     if (q != NULL && q->is_known && q->until <= ion_loop_now(c->p->loop)) {
         free_question(q);

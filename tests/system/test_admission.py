@@ -330,6 +330,29 @@ def test_equal_questions_are_joined(server, service):
     assert len(adm.requests) == 1
 
 
+def test_an_answer_from_before_a_reload_counts_once(server, service):
+    """Who asked the old service gets its answer; the next asks the new."""
+    old, new = service(), service(admission.deny)
+    held = old.hang
+
+    def wait(conn, request):
+        held(conn, request)
+        return admission.allow(conn, request)
+
+    old.behave = wait
+    one = server(verified(old, verify_cache="10m"), workers=1)
+    key = wire.Key()
+    first = begin(one, key)
+    wait_until(lambda: old.requests)
+    one.reconfigure(verified(new, verify_cache="10m"))
+    second = begin(one, key)  # does not wait for the old one's answer
+    assert outcome(second) == NOT_ADMITTED
+    old.released.set()
+    assert outcome(first) is None
+    assert try_login(one, key)[1] == NOT_ADMITTED
+    assert len(old.requests) == 1
+
+
 def test_input_waits_with_the_login(server, service):
     """What a client sends behind its ClientInfo is kept until it is in."""
     adm = service()
