@@ -240,15 +240,18 @@ give(filter_t *f, uint32_t verdict)
 static void
 add_rule(filter_t *f, const ion_sandbox_rule_t *rule)
 {
+    static const uint32_t whole[] = {
+        [ION_SANDBOX_ALLOW] = SECCOMP_RET_ALLOW,
+        [ION_SANDBOX_REFUSE] = ON_REFUSE,
+        [ION_SANDBOX_LACK] = ON_LACK,
+    };
     uint32_t value = rule->value;
     if (rule->verdict == ION_SANDBOX_ALLOW ||
         rule->verdict == ION_SANDBOX_REFUSE ||
         rule->verdict == ION_SANDBOX_LACK)
     {
         jump(f, BPF_JEQ, rule->call, 0, 1);
-        give(f, rule->verdict == ION_SANDBOX_ALLOW    ? SECCOMP_RET_ALLOW
-                : rule->verdict == ION_SANDBOX_REFUSE ? ON_REFUSE
-                                                      : ON_LACK);
+        give(f, whole[rule->verdict]);
         return;
     }
     jump(f, BPF_JEQ, rule->call, 0, 4);
