@@ -158,13 +158,14 @@ integer_of(const ion_doc_node_t *node, int64_t *out)
         return ion_doc_i64(node, INT64_MIN, INT64_MAX, out);
     }
     ion_err_t rc = ion_doc_f64(node, &v);
-    if (rc == ION_OK && (floor(v) != v || fabs(v) > INT_EXACT_MAX)) {
-        rc = ION_MALF;
+    if (rc != ION_OK) {
+        return rc;
     }
-    if (rc == ION_OK) {
-        *out = (int64_t)v;
+    if (!(fabs(v) <= INT_EXACT_MAX) || (double)(int64_t)v != v) {
+        return ION_MALF;
     }
-    return rc;
+    *out = (int64_t)v;
+    return ION_OK;
 }
 
 static bool
