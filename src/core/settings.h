@@ -105,7 +105,7 @@ struct ion_settings {
     int64_t verify_cache_ms; /* 0: answers are not remembered */
     bool verify_clients;     /* ask the tailscaled of this machine */
     const char *tailscaled_socket;
-    const char *allow_file; /* "": none */
+    const char *allow_file;       /* "": none */
     ion_strings_t derp_mesh_with; /* as written; see proto/mesh_target.h */
 };
 

@@ -115,8 +115,8 @@ test_memory(void **state)
     ion_usage_open(&u);
     ion_usage_read(&u, &before);
     assert_true(before.resident_bytes > 0);
-    p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-        -1, 0);
+    p = mmap(
+        NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     assert_ptr_not_equal(p, MAP_FAILED);
     memset(p, 1, size);
     ion_usage_read(&u, &after);
